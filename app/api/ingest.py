@@ -1,0 +1,255 @@
+"""The way in for senders: `POST /v1/in/<kind>/<key>`. A plain ASGI application, because a storm comes through here.
+
+    check the key -> read the body -> turn it into events -> wait for the commit -> answer
+
+2xx means committed. A body that can't be read is kept and told to a person, and answered 400; our own trouble is 503 and
+Retry-After, never 4xx, because many senders do not send a 4xx again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import orjson
+import structlog
+
+from app.dedup.arrival import Arrival, Unread, coarse_event, prepare
+from app.dedup.committer import Overloaded
+from app.dedup.directory import Inlet
+from app.sources.event import Received, Unreadable
+from app.store.errors import StoreError
+from app.world import World
+
+log = structlog.get_logger(__name__)
+
+PREFIX = "/v1/in/"
+RETRY_AFTER_S = 5
+DISCARD_BYTES = 256 * 1024 * 1024
+DISCARD_S = 20.0
+"""How much, and for how long, of a body that is too large is still read (and thrown away), so that the sender gets to
+read our answer instead of a broken connection."""
+IN_THREAD_BYTES = 1024 * 1024
+"""A larger body is read in a thread: others are answered meanwhile."""
+
+Scope = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered."""
+
+    status: int
+    body: dict[str, Any]
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def problem(status: int, code: str, title: str, detail: str, *headers: tuple[bytes, bytes]) -> Reply:
+    """An error in the form of RFC 9457."""
+    body = {"type": f"/problems/{code}", "title": title, "status": status, "code": code, "detail": detail}
+    return Reply(status, body, ((b"content-type", b"application/problem+json"), *headers))
+
+
+UNAUTHORIZED = problem(
+    401,
+    "unknown_key",
+    "Unknown key",
+    "This key opens no integration of this kind. Check the address or rotate the integration's key.",
+    (b"www-authenticate", b'Bearer realm="tocsin"'),
+)
+BUSY = problem(
+    503,
+    "busy",
+    "Nothing was taken; send it again",
+    "More is waiting than can be committed at once. Nothing of this request was stored.",
+    (b"retry-after", b"%d" % RETRY_AFTER_S),
+)
+STORE_TROUBLE = problem(
+    503,
+    "store_unavailable",
+    "Not stored; send it again",
+    "The database did not confirm the commit. Sending the same again is safe.",
+    (b"retry-after", b"%d" % RETRY_AFTER_S),
+)
+
+
+class TooLarge(Exception):
+    """The body is over the limit; `seen` is how much of it came, `start` its beginning."""
+
+    def __init__(self, start: bytes, seen: int) -> None:
+        super().__init__("body too large")
+        self.start = start
+        self.seen = seen
+
+
+class Hangup(Exception):
+    """The sender went away before its body was complete."""
+
+
+class Ingest:
+    """The ASGI application of the way in."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        began = self._world.clock.monotonic()
+        parts = scope["path"][len(PREFIX) :].rstrip("/").split("/")
+        kind = parts[0] if parts[0] in self._world.sources else "unknown"
+        try:
+            reply = await self._reply(scope, receive, kind, parts)
+        except Hangup:
+            return
+        metrics = self._world.metrics
+        metrics.ingest_requests.labels(kind, str(reply.status)).inc()
+        await _answer(send, reply)
+        metrics.ingest_seconds.observe(self._world.clock.monotonic() - began)
+
+    async def _reply(self, scope: Scope, receive: Any, kind: str, parts: list[str]) -> Reply:
+        if scope["method"] != "POST":
+            return problem(405, "method", "Use POST", "Senders POST their messages here.", (b"allow", b"POST"))
+        if kind == "unknown" or len(parts) > 2:
+            kinds = ", ".join(sorted(self._world.sources))
+            return problem(
+                404, "unknown_kind", "No such kind of sender", f"The path is /v1/in/KIND/KEY; KIND is one of {kinds}."
+            )
+        headers = {name: value for name, value in scope["headers"] if name in _HEADERS}
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
+        key = unquote(parts[1]) if len(parts) == 2 else _key_of(headers, query)
+        try:
+            inlet = await self._world.directory.inlet(kind, key) if key else None
+            if inlet is None:
+                return UNAUTHORIZED
+            return await self._take(inlet, headers, query, receive)
+        except Overloaded:
+            return BUSY
+        except StoreError:
+            return STORE_TROUBLE
+
+    async def _take(
+        self, inlet: Inlet, headers: Mapping[bytes, bytes], query: Mapping[str, str], receive: Any
+    ) -> Reply:
+        content_type = headers.get(b"content-type", b"").decode("latin-1")[:200]
+        limit = self._world.settings.max_body_bytes
+        try:
+            body = await _body(receive, headers, limit)
+        except TooLarge as error:
+            reason = f"A message of more than {limit} bytes was refused."
+            await self._keep(inlet, reason, content_type, error.start, error.seen)
+            return problem(
+                413, "too_large", "Body too large", f"A message may have {limit} bytes; send fewer alerts at a time."
+            )
+        received = Received(body, content_type, query)
+        try:
+            if len(body) > IN_THREAD_BYTES:
+                arrival = await asyncio.to_thread(self._read, inlet, received)
+            else:
+                arrival = self._read(inlet, received)
+        except Unreadable as error:
+            await self._keep(inlet, str(error), content_type, body, len(body))
+            return problem(
+                400, "unreadable", f"This is no message of {inlet.kind}", f"{error} It was kept, and a person is told."
+            )
+        return await self._commit(inlet, arrival, received)
+
+    async def _commit(self, inlet: Inlet, arrival: Arrival, received: Received) -> Reply:
+        try:
+            await self._world.committer.commit(arrival)
+        except (Overloaded, StoreError):
+            raise
+        except Exception as error:  # what our own code can't write is kept as it came, and a person is told
+            log.exception("ingest_kept_unprocessed", integration=inlet.name)
+            reason = f"It could not be processed ({type(error).__name__}); this is a fault of Tocsin."
+            await self._keep(inlet, reason, received.content_type, received.body, len(received.body))
+            return Reply(202, {"status": "kept", "events": 0}, _JSON)
+        return Reply(202, {"status": "accepted", "events": len(arrival.prepared)}, _JSON)
+
+    def _read(self, inlet: Inlet, received: Received) -> Arrival:
+        """The events of a request, digested. Raises Unreadable."""
+        now = self._world.clock.now()
+        reading = self._world.sources[inlet.kind].read(received, inlet.settings, now)
+        if not reading.problems:
+            return Arrival(inlet, prepare(inlet, reading.events))
+        reason = "Part of a message could not be read: " + "; ".join(reading.problems[:5])
+        events = (*reading.events, coarse_event(inlet, reason, now))
+        unread = Unread(reason, received.content_type, received.body, len(received.body))
+        return Arrival(inlet, prepare(inlet, events), (unread,))
+
+    async def _keep(self, inlet: Inlet, reason: str, content_type: str, body: bytes, size: int) -> None:
+        """Stores what could not be read, and makes it seen: one coarse alert a key and hour."""
+        event = coarse_event(inlet, reason, self._world.clock.now())
+        unread = Unread(reason, content_type, body, size)
+        await self._world.committer.commit(Arrival(inlet, prepare(inlet, (event,)), (unread,)))
+
+
+_HEADERS = {b"authorization", b"content-type", b"content-length", b"x-tocsin-key"}
+_JSON = ((b"content-type", b"application/json"),)
+
+
+def _key_of(headers: Mapping[bytes, bytes], query: Mapping[str, str]) -> str:
+    """The key of a request that has none in its path: Bearer, Basic (any user), X-Tocsin-Key, or ?key=."""
+    scheme, _, value = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).decode("utf-8", "replace").partition(":")[2]
+        except binascii.Error:
+            return ""
+    if value:
+        return value.strip()
+    return headers.get(b"x-tocsin-key", b"").decode("latin-1") or query.get("key", "")
+
+
+async def _body(receive: Any, headers: Mapping[bytes, bytes], limit: int) -> bytes:
+    """The whole body. Raises TooLarge, having read the rest away within bounds, or Hangup."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Hangup
+    first: bytes = message.get("body", b"")
+    if not message.get("more_body") and len(first) <= limit:
+        return first
+    announced = headers.get(b"content-length", b"")
+    if announced.isdigit() and int(announced) > limit:
+        await _discard(receive, first, limit, more=bool(message.get("more_body")))
+    chunks, size = [first], len(first)
+    while message.get("more_body") and size <= limit:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Hangup
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+    if size > limit:
+        await _discard(receive, b"".join(chunks), limit, more=bool(message.get("more_body")))
+    return b"".join(chunks)
+
+
+async def _discard(receive: Any, start: bytes, limit: int, *, more: bool) -> None:
+    """Reads the rest away, then raises TooLarge."""
+    seen = len(start)
+    try:
+        async with asyncio.timeout(DISCARD_S):
+            while more and seen < DISCARD_BYTES:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    break
+                seen += len(message.get("body", b""))
+                more = bool(message.get("more_body"))
+    except TimeoutError:
+        log.info("oversized_body_slow", seen=seen)
+    raise TooLarge(start[:limit], seen)
+
+
+async def _answer(send: Any, reply: Reply) -> None:
+    body = orjson.dumps(reply.body)
+    await send(
+        {
+            "type": "http.response.start",
+            "status": reply.status,
+            "headers": [*reply.headers, (b"content-length", b"%d" % len(body))],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,1 @@
+"""The command line: `tocsin serve`, `demo`, `migrate`, `doctor`, `key`, `openapi`."""

@@ -1,0 +1,98 @@
+"""One request of a sender on its way into the database: read, digested and encoded, before any transaction begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple
+
+import orjson
+
+from app.clock import HOUR, Micros
+from app.dedup.directory import Inlet
+from app.sources.event import Event
+
+MAX_KEY = 255
+"""A longer dedup key is shown by its beginning and its digest; what counts is the digest of all of it."""
+MAX_KEPT_BODY = 65_536
+
+
+class Prepared(NamedTuple):
+    """An event with all that costs time already computed."""
+
+    event: Event
+    key_digest: bytes
+    content: bytes
+    labels: str
+    annotations: str
+    links: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What of a request could not be read, to be kept as it came."""
+
+    reason: str
+    content_type: str
+    body: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """All that one request said."""
+
+    inlet: Inlet
+    prepared: tuple[Prepared, ...]
+    unread: tuple[Unread, ...] = ()
+
+
+def key_digest(integration_id: int, key: str) -> bytes:
+    """16 bytes for (integration, dedup key): the whole key is hashed, so two long keys never become one."""
+    return blake2b(b"%d\0%b" % (integration_id, key.encode()), digest_size=16).digest()
+
+
+def shown_key(key: str, digest: bytes) -> str:
+    """The key as stored for people."""
+    return key if len(key) <= MAX_KEY else f"{key[: MAX_KEY - 34]}~{digest.hex()}"
+
+
+def prepare(inlet: Inlet, events: Iterable[Event]) -> tuple[Prepared, ...]:
+    """Digests and encodes the events of one integration."""
+    prepared = []
+    dumps = orjson.dumps
+    for event in events:
+        labels = dumps(event.labels)
+        annotations = dumps(event.annotations)
+        links = dumps(event.links) if event.links else b"[]"
+        shown = b"\0".join((event.title.encode(), event.severity.encode(), labels, annotations, links))
+        prepared.append(
+            Prepared(
+                event,
+                key_digest(inlet.integration_id, event.key),
+                blake2b(shown, digest_size=16).digest(),
+                labels.decode(),
+                annotations.decode(),
+                links.decode(),
+            )
+        )
+    return tuple(prepared)
+
+
+def coarse_event(inlet: Inlet, reason: str, now: Micros) -> Event:
+    """The one visible alert an hour that says: this sender's messages can't be read. Ends by itself an hour later."""
+    hour = now // HOUR
+    return Event(
+        status="firing",
+        key=f"tocsin/unreadable/{hour}",
+        title=f"{inlet.name}: a message from {inlet.kind} could not be read",
+        severity="error",
+        labels={"integration": inlet.name, "kind": inlet.kind},
+        annotations={
+            "description": f"{reason} The message is kept: see the integration's unparsed events. "
+            "Until the sender is set right its alerts may be missing.",
+        },
+        starts_at=hour * HOUR,
+        expires_at=(hour + 2) * HOUR,
+    )

@@ -1,0 +1,197 @@
+"""Group commit: all requests that wait are written in one transaction, and answered when it is on disk.
+
+One loop a process takes what has queued up while the last transaction ran. Alone, a request waits for nothing; in a
+storm hundreds share one flush. When a group fails it is tried again request by request, so that one bad request fails
+alone. The queue is bounded: what does not fit is refused at once, and the sender comes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from app.clock import SECOND, Clock, Micros
+from app.dedup.arrival import Arrival
+from app.dedup.directory import Directory
+from app.dedup.episodes import Touch, touch_alerts
+from app.dedup.ingest import Written, ingest
+from app.store.database import Store, Writing
+from app.store.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+GROUP_EVENTS = 2_000
+"""Events of one transaction: long enough to share a flush, short enough that paging's own transactions get in between."""
+FLUSH_AFTER = SECOND
+"""Repeats are written at the latest this long after they came."""
+
+
+class Overloaded(Exception):
+    """The queue is full; nothing was taken. The sender is asked to come again."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """What may wait at a time."""
+
+    requests: int = 2_000
+    events: int = 50_000
+
+
+@dataclass(slots=True)
+class _Waiting:
+    arrival: Arrival
+    answer: asyncio.Future[None]
+
+
+class Committer:
+    """The one writer of alerts in a process."""
+
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        clock: Clock,
+        *,
+        on_written: Callable[[Written], None],
+        limits: QueueLimits = QueueLimits(),
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._clock = clock
+        self._on_written = on_written
+        self._limits = limits
+        self._queue: deque[_Waiting] = deque()
+        self._queued_events = 0
+        self._wake = asyncio.Event()
+        self._touches: dict[int, Touch] = {}
+        self._touched_at: Micros = 0
+        self._closing = False
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait to be committed."""
+        return len(self._queue)
+
+    async def commit(self, arrival: Arrival) -> None:
+        """Returns once all that the request said is on disk. Raises Overloaded, or why it could not be written."""
+        size = len(arrival.prepared)
+        full = len(self._queue) >= self._limits.requests or self._queued_events + size > self._limits.events
+        # A request larger than the whole bound is let in when nothing else waits: it could never come in otherwise.
+        if self._closing or (full and self._queue):
+            raise Overloaded
+        waiting = _Waiting(arrival, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._queued_events += size
+        self._wake.set()
+        await waiting.answer
+
+    async def run(self) -> None:
+        """Writes groups until `close`; what has queued by then is still written."""
+        while True:
+            if not self._queue:
+                if self._closing:
+                    break
+                self._wake.clear()
+                await self._clock.wait(self._wake, self._until_flush())
+            group = self._take()
+            if group:
+                await self._write(group)
+            elif self._touches and self._flush_due():
+                await self._flush_alone()
+        if self._touches:
+            await self._flush_alone()
+
+    def close(self) -> None:
+        """Takes nothing new; `run` ends when all is written."""
+        self._closing = True
+        self._wake.set()
+
+    def _take(self) -> list[_Waiting]:
+        group: list[_Waiting] = []
+        events = 0
+        while self._queue and (not group or events + len(self._queue[0].arrival.prepared) <= GROUP_EVENTS):
+            waiting = self._queue.popleft()
+            size = len(waiting.arrival.prepared)
+            events += size
+            self._queued_events -= size
+            # A client that hung up while waiting is written all the same: it may have been about to be answered.
+            group.append(waiting)
+        return group
+
+    async def _write(self, group: list[_Waiting]) -> None:
+        try:
+            await self._write_together([waiting.arrival for waiting in group])
+        except Unavailable as error:
+            for waiting in group:
+                _fail(waiting, error)
+        except Exception as error:
+            if len(group) == 1:
+                log.exception("ingest_request_failed", integration=group[0].arrival.inlet.name)
+                _fail(group[0], error)
+                return
+            log.warning("ingest_group_split", requests=len(group), error=type(error).__name__)
+            for waiting in group:
+                await self._write([waiting])
+        else:
+            for waiting in group:
+                if not waiting.answer.done():
+                    waiting.answer.set_result(None)
+
+    async def _write_together(self, arrivals: list[Arrival]) -> None:
+        touches = list(self._touches.values()) if self._touches and self._flush_due() else []
+        written = await self._store.write(self._ingest_and_flush, arrivals, touches)
+        if touches:
+            self._forget(touches)
+        self._remember(written.touches)
+        self._on_written(written)
+
+    async def _ingest_and_flush(self, tx: Writing, arrivals: list[Arrival], touches: list[Touch]) -> Written:
+        await touch_alerts(tx, touches)
+        return await ingest(tx, self._directory, arrivals)
+
+    async def _flush_alone(self) -> None:
+        touches = list(self._touches.values())
+        try:
+            await self._store.write(touch_alerts, touches)
+        except Exception as error:  # noqa: BLE001 - counts only: they stay remembered and are tried again
+            log.warning("touch_flush_failed", alerts=len(touches), error=type(error).__name__)
+            self._touched_at = self._clock.now()
+            if self._closing:
+                self._touches.clear()
+        else:
+            self._forget(touches)
+
+    def _remember(self, touches: list[Touch]) -> None:
+        if touches and not self._touches:
+            self._touched_at = self._clock.now()
+        for touch in touches:
+            known = self._touches.get(touch.id)
+            if known is None:
+                self._touches[touch.id] = touch
+            else:
+                known.count += touch.count
+                known.last_seen_at = touch.last_seen_at
+                known.expires_at = touch.expires_at
+
+    def _forget(self, touches: list[Touch]) -> None:
+        # Nothing was remembered meanwhile: this loop is the only one that remembers and forgets.
+        assert len(touches) == len(self._touches)
+        self._touches.clear()
+
+    def _flush_due(self) -> bool:
+        return self._clock.now() - self._touched_at >= FLUSH_AFTER
+
+    def _until_flush(self) -> float:
+        if not self._touches:
+            return 60.0
+        return max(0.0, (self._touched_at + FLUSH_AFTER - self._clock.now()) / SECOND)
+
+
+def _fail(waiting: _Waiting, error: Exception) -> None:
+    if not waiting.answer.done():
+        waiting.answer.set_exception(error)

@@ -1,0 +1,114 @@
+"""Which key belongs to which integration, and how that one's alerts are grouped: remembered, and never out of date.
+
+Each ingest transaction compares the version of the configuration with the one remembered and reads it again when they
+differ, so a decision never uses settings older than its own transaction. A key that is not known is looked for in the
+database once the version has changed; nothing is asked for a key that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import select
+
+from app.clock import Micros
+from app.dedup.tables import integration_keys
+from app.incidents.priority import Impact
+from app.incidents.service import Grouping, Service
+from app.sources.source import SourceSettings
+from app.store.database import Reading, Store
+from app.store.resources import config_version, listed
+
+DEFAULT_GROUPING = Grouping()
+
+
+@dataclass(frozen=True, slots=True)
+class Inlet:
+    """One integration as the hot path needs it."""
+
+    integration_id: int
+    name: str
+    kind: str
+    settings: SourceSettings
+    service_id: int | None
+    grouping: Grouping = DEFAULT_GROUPING
+    impact: Impact = "medium"
+    auto_resolve: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The configuration of ingest at one version."""
+
+    version: str = ""
+    by_digest: Mapping[bytes, tuple[Inlet, Micros | None]] = field(default_factory=dict)
+    by_id: Mapping[int, Inlet] = field(default_factory=dict)
+
+
+def digest_of(key: str) -> bytes:
+    """What is stored of a key. Keys are 256-bit random, so a fast hash is enough."""
+    return sha256(key.encode("utf-8", "surrogatepass")).digest()
+
+
+ParseSettings = Callable[[str, Mapping[str, Any]], SourceSettings]
+"""Turns an integration's document into its kind's settings; for a kind that is gone, the defaults."""
+
+
+async def read_view(view: Reading, parse: ParseSettings) -> View:
+    """The whole directory. Integrations and services are few (thousands), alerts are many."""
+    version = await config_version(view)
+    services = {item.id: Service.model_validate(item.document) for item in await listed(view, "service")}
+    inlets = {}
+    for item in await listed(view, "integration"):
+        document = item.document
+        service_id = int(document["service_id"]) if document.get("service_id") else None
+        service = services.get(service_id) if service_id else None
+        inlets[item.id] = Inlet(
+            integration_id=item.id,
+            name=item.name,
+            kind=document["kind"],
+            settings=parse(document["kind"], document["settings"]),
+            service_id=service_id if service else None,
+            grouping=service.grouping if service else Grouping(),
+            impact=service.impact if service else "medium",
+            auto_resolve=service.auto_resolve if service else True,
+        )
+    keys = await view.conn.execute(
+        select(integration_keys.c.digest, integration_keys.c.integration_id, integration_keys.c.expires_at)
+    )
+    by_digest = {bytes(row[0]): (inlets[row[1]], row[2]) for row in keys if row[1] in inlets}
+    return View(version, by_digest, inlets)
+
+
+class Directory:
+    """The remembered View of one process."""
+
+    def __init__(self, store: Store, parse: ParseSettings) -> None:
+        self._store = store
+        self._parse = parse
+        self.view = View()
+
+    async def refresh(self, view: Reading) -> View:
+        """The View of this transaction: remembered, or read anew when the configuration has changed."""
+        if await config_version(view) != self.view.version or not self.view.version:
+            self.view = await read_view(view, self._parse)
+        return self.view
+
+    async def inlet(self, kind: str, key: str) -> Inlet | None:
+        """The integration whose key this is; None for a key that is unknown, revoked or of another kind."""
+        digest = digest_of(key)
+        found = self._valid(digest)
+        if found is None:
+            await self._store.read(self.refresh)
+            found = self._valid(digest)
+        return found if found is not None and found.kind == kind else None
+
+    def _valid(self, digest: bytes) -> Inlet | None:
+        found = self.view.by_digest.get(digest)
+        if found is None:
+            return None
+        inlet, expires_at = found
+        return inlet if expires_at is None or expires_at > self._store.clock.now() else None

@@ -1,0 +1,193 @@
+"""One incident as a value, and what each move does to it. Pure.
+
+Every move answers with the timeline entry that tells it, or raises `Refused` with a name and a sentence. A move that
+begins or ends the question "who is to be told?" raises `epoch`: jobs that were written for an older epoch then do nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from app.clock import Micros, iso
+from app.incidents.priority import Impact, priority_of, urgency_of, worse
+from app.incidents.states import Move, State, after
+from app.store.resources import Refused
+
+Resolution = Literal["fix", "workaround", "recovered", "false_alarm"]
+Escalation = Literal["waiting", "running", "stopped", "exhausted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that happened to an incident, for its timeline."""
+
+    kind: str
+    actor: str
+    reason: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Incident:
+    """An incident while a transaction works on it; the names are the columns."""
+
+    id: int
+    number: int
+    service_id: int | None
+    title: str
+    state: State
+    severity: str
+    impact: Impact
+    urgency: str
+    priority: str
+    grouping: bytes
+    opened_at: Micros
+    last_alert_at: Micros
+    updated_at: Micros
+    resolution: str | None = None
+    acknowledged_at: Micros | None = None
+    acknowledged_by: str | None = None
+    ack_until: Micros | None = None
+    resolved_at: Micros | None = None
+    resolved_by: str | None = None
+    closed_at: Micros | None = None
+    alerts: int = 0
+    open_alerts: int = 0
+    epoch: int = 1
+    policy_id: int | None = None
+    policy_version: int | None = None
+    escalation: Escalation = "waiting"
+    level: int = 0
+    round: int = 0
+
+
+def opened(
+    *,
+    incident_id: int,
+    number: int,
+    service_id: int | None,
+    title: str,
+    severity: str,
+    impact: Impact,
+    grouping: bytes,
+    now: Micros,
+) -> Incident:
+    """A new incident, triggered."""
+    urgency = urgency_of(severity)
+    return Incident(
+        id=incident_id,
+        number=number,
+        service_id=service_id,
+        title=title,
+        state="triggered",
+        severity=severity,
+        impact=impact,
+        urgency=urgency,
+        priority=priority_of(impact, urgency),
+        grouping=grouping,
+        opened_at=now,
+        last_alert_at=now,
+        updated_at=now,
+    )
+
+
+def _make(incident: Incident, move: Move) -> None:
+    state = after(incident.state, move)
+    if state is None:
+        raise Refused(
+            f"already_{incident.state}",
+            f"incident #{incident.number} is {incident.state}: it can't {move.replace('_', ' ')}",
+        )
+    incident.state = state
+
+
+def acknowledge(incident: Incident, actor: str, now: Micros, until: Micros | None) -> Entry | None:
+    """Somebody has it: paging stops. `until`: when it pages again by itself. A second ack by the same changes nothing."""
+    if incident.state == "acknowledged" and incident.acknowledged_by == actor and incident.ack_until == until:
+        return None
+    was = incident.acknowledged_by if incident.state == "acknowledged" else None
+    _make(incident, "acknowledge")
+    _hold(incident, actor, now, until)
+    reason = f"{actor} has it" + (f" (taken over from {was})" if was and was != actor else "")
+    return Entry("acknowledged", actor, reason, {"until": until} if until else {})
+
+
+def snooze(incident: Incident, actor: str, now: Micros, until: Micros) -> Entry:
+    """Quiet until an instant; then it pages again."""
+    _make(incident, "snooze")
+    _hold(incident, actor, now, until)
+    return Entry("snoozed", actor, f"quiet until {iso(until)}", {"until": until})
+
+
+def _hold(incident: Incident, actor: str, now: Micros, until: Micros | None) -> None:
+    incident.acknowledged_at = now
+    incident.acknowledged_by = actor
+    incident.ack_until = until
+    incident.escalation = "stopped"
+    incident.epoch += 1
+
+
+def ack_expired(incident: Incident, now: Micros) -> Entry:
+    """The acknowledgement has ended: it pages again, from the first level."""
+    was = incident.acknowledged_by
+    _make(incident, "ack_expired")
+    _restart(incident, level=0)
+    return Entry("ack_expired", "tocsin", f"the acknowledgement of {was} ended at {iso(now)}; paging starts anew")
+
+
+def escalate(incident: Incident, actor: str, level: int | None = None) -> Entry:
+    """The next level (or level number `level`, from 0) is told at once."""
+    # `level` counts the levels told so far in this round, so it is also the index of the one that comes next.
+    fresh = incident.state == "acknowledged" and incident.escalation == "waiting"
+    _make(incident, "escalate")
+    wanted = level if level is not None else (0 if fresh else incident.level)
+    _restart(incident, level=wanted)
+    return Entry("escalated", actor, f"level {wanted + 1} is told now", {"level": wanted})
+
+
+def reopen(incident: Incident, actor: str, reason: str) -> Entry:
+    """It was not over: it pages again, from the first level."""
+    _make(incident, "reopen")
+    incident.resolved_at = incident.resolved_by = incident.resolution = None
+    _restart(incident, level=0)
+    return Entry("reopened", actor, reason)
+
+
+def _restart(incident: Incident, level: int) -> None:
+    incident.acknowledged_at = incident.acknowledged_by = incident.ack_until = None
+    incident.escalation = "waiting"
+    incident.level = level
+    incident.round = 0
+    incident.epoch += 1
+
+
+def resolve(incident: Incident, actor: str, now: Micros, resolution: Resolution, reason: str) -> Entry:
+    """It is over: paging stops."""
+    _make(incident, "resolve")
+    incident.resolved_at = now
+    incident.resolved_by = actor
+    incident.resolution = resolution
+    incident.ack_until = None
+    incident.escalation = "stopped"
+    incident.epoch += 1
+    return Entry("resolved", actor, reason, {"resolution": resolution})
+
+
+def close(incident: Incident, actor: str, now: Micros) -> Entry:
+    """Verified; nothing happens to it any more."""
+    _make(incident, "close")
+    incident.closed_at = now
+    return Entry("closed", actor, f"verified by {actor}")
+
+
+def raise_severity(incident: Incident, severity: str, because: str) -> Entry | None:
+    """A graver alert makes the incident graver; it never gets lighter by itself."""
+    worst = worse(incident.severity, severity)
+    if worst == incident.severity:
+        return None
+    before = incident.priority
+    incident.severity = worst
+    incident.urgency = urgency_of(worst)
+    incident.priority = priority_of(incident.impact, urgency_of(worst))
+    return Entry("severity_raised", "tocsin", f"{before} became {incident.priority}: {because}", {"severity": worst})

@@ -1,0 +1,120 @@
+"""Reading and writing incidents and their timelines. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, text, update
+
+from app.incidents.incident import Entry, Incident
+from app.incidents.tables import OPEN, incidents, timeline
+from app.store.database import Reading, Writing
+
+_NAMES = tuple(item.name for item in fields(Incident))
+_COLUMNS = [incidents.c[name] for name in _NAMES]
+_MUTABLE = tuple(name for name in _NAMES if name not in ("id", "number", "opened_at", "grouping"))
+
+
+def _values(incident: Incident, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(incident, name) for name in names}
+
+
+def _of(row: Any) -> Incident:
+    found = Incident(**row._mapping)  # noqa: SLF001 - the public name of a row's columns
+    found.grouping = bytes(found.grouping)
+    return found
+
+
+async def load(view: Reading, ids: Iterable[int], *, lock: bool = False) -> dict[int, Incident]:
+    """Incidents by id. With `lock` nobody else changes them until the transaction ends; locked in order of id."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    question = (
+        select(*_COLUMNS).where(incidents.c.id.in_(bindparam("ids", wanted, expanding=True))).order_by(incidents.c.id)
+    )
+    if lock:
+        question = question.with_for_update()
+    return {row.id: _of(row) for row in await view.conn.execute(question)}
+
+
+async def by_number(view: Reading, number: int, *, lock: bool = False) -> Incident | None:
+    """The incident people call #number."""
+    question = select(*_COLUMNS).where(incidents.c.number == number)
+    if lock:
+        question = question.with_for_update()
+    row = (await view.conn.execute(question)).first()
+    return _of(row) if row else None
+
+
+async def open_by_grouping(tx: Writing, groupings: Iterable[bytes]) -> list[Incident]:
+    """The open incidents of these groupings, locked."""
+    wanted = sorted(set(groupings))
+    found: list[Incident] = []
+    for start in range(0, len(wanted), 500):
+        question = (
+            select(*_COLUMNS)
+            .where(
+                incidents.c.grouping.in_(bindparam("groupings", wanted[start : start + 500], expanding=True)),
+                text(OPEN),
+            )
+            .order_by(incidents.c.id)
+            .with_for_update()
+        )
+        found += [_of(row) for row in await tx.conn.execute(question)]
+    return found
+
+
+async def add(tx: Writing, new: Sequence[Incident]) -> None:
+    """Writes new incidents."""
+    if new:
+        await tx.conn.execute(insert(incidents), [_values(incident, _NAMES) for incident in new])
+
+
+_SAVE = (
+    update(incidents)
+    .where(incidents.c.id == bindparam("b_id"))
+    .values({name: bindparam(f"b_{name}") for name in _MUTABLE})
+)
+
+
+async def save(tx: Writing, changed: Sequence[Incident]) -> None:
+    """Writes incidents back; the caller holds their locks."""
+    if changed:
+        rows = []
+        for incident in changed:
+            incident.updated_at = tx.now
+            rows.append({f"b_{name}": value for name, value in _values(incident, ("id", *_MUTABLE)).items()})
+        await tx.conn.execute(_SAVE, rows)
+
+
+async def record(tx: Writing, entries: Iterable[tuple[int, Entry]]) -> None:
+    """Adds to timelines, in the order given."""
+    rows = [
+        {
+            "id": tx.new_id(),
+            "incident_id": incident_id,
+            "at": tx.now,
+            "kind": entry.kind,
+            "actor": entry.actor,
+            "reason": entry.reason,
+            "detail": entry.detail,
+        }
+        for incident_id, entry in entries
+    ]
+    if rows:
+        await tx.conn.execute(insert(timeline), rows)
+
+
+_END_ALERTS = text(
+    "UPDATE alerts SET resolved_at = :now, resolved_by = 'person', ended_at = :now, expires_at = NULL "
+    "WHERE incident_id = :incident AND resolved_at IS NULL"
+)
+
+
+async def end_alerts(tx: Writing, incident: Incident) -> None:
+    """Ends the open alerts of an incident a person declared over."""
+    await tx.conn.execute(_END_ALERTS, {"now": tx.now, "incident": incident.id})
+    incident.open_alerts = 0

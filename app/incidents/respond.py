@@ -1,0 +1,130 @@
+"""What people do to an incident: acknowledge, snooze, escalate, resolve, close, reopen, note. One deed each.
+
+Each locks the incident, makes the move, tells the timeline and, where paging begins anew, adds the job for it: all in the
+caller's one transaction. Paging that was under way ends by the raised epoch; no call to it is needed.
+"""
+
+from __future__ import annotations
+
+from app.clock import SECOND, Micros
+from app.incidents import incident as moves
+from app.incidents import ledger
+from app.incidents.incident import Entry, Incident, Resolution
+from app.incidents.service import Service
+from app.store import jobs, resources
+from app.store.database import Writing
+from app.store.resources import Refused
+
+MAX_NOTE = 10_000
+
+
+class NoSuchIncident(Exception):
+    """No incident has that number."""
+
+
+async def _locked(tx: Writing, number: int) -> Incident:
+    found = await ledger.by_number(tx, number, lock=True)
+    if found is None:
+        raise NoSuchIncident(f"there is no incident #{number}")
+    return found
+
+
+async def _write(tx: Writing, incident: Incident, entry: Entry) -> Incident:
+    await ledger.save(tx, [incident])
+    await ledger.record(tx, [(incident.id, entry)])
+    return incident
+
+
+async def _page_again(tx: Writing, incident: Incident) -> None:
+    await jobs.add(tx, [jobs.NewJob("escalate", incident.id, tx.now, {"epoch": incident.epoch})])
+
+
+async def _wake_at(tx: Writing, incident: Incident, at: Micros) -> None:
+    await jobs.add(tx, [jobs.NewJob("ack_expiry", incident.id, at, {"epoch": incident.epoch})])
+
+
+async def acknowledge(tx: Writing, number: int, actor: str) -> Incident:
+    """`actor` has it; nothing that starts after this is committed pages. Raises NoSuchIncident, Refused."""
+    incident = await _locked(tx, number)
+    until = await _ack_until(tx, incident)
+    if incident.state == "acknowledged" and incident.acknowledged_by == actor:
+        return incident
+    entry = moves.acknowledge(incident, actor, tx.now, until)
+    if entry is None:
+        return incident
+    if until is not None:
+        await _wake_at(tx, incident, until)
+    return await _write(tx, incident, entry)
+
+
+async def _ack_until(tx: Writing, incident: Incident) -> Micros | None:
+    if incident.service_id is None:
+        return None
+    found = (await resources.load(tx, "service", [incident.service_id])).get(incident.service_id)
+    timeout_s = Service.model_validate(found.document).ack_timeout_s if found else None
+    return tx.now + timeout_s * SECOND if timeout_s else None
+
+
+async def snooze(tx: Writing, number: int, actor: str, seconds: int) -> Incident:
+    """Quiet for `seconds`, then it pages again from the first level. Raises NoSuchIncident, Refused."""
+    incident = await _locked(tx, number)
+    until = tx.now + seconds * SECOND
+    entry = moves.snooze(incident, actor, tx.now, until)
+    await _wake_at(tx, incident, until)
+    return await _write(tx, incident, entry)
+
+
+async def escalate(tx: Writing, number: int, actor: str, level: int | None = None) -> Incident:
+    """The next level, or the one given (from 0), is told at once. Raises NoSuchIncident, Refused."""
+    incident = await _locked(tx, number)
+    entry = moves.escalate(incident, actor, level)
+    await _page_again(tx, incident)
+    return await _write(tx, incident, entry)
+
+
+async def resolve(tx: Writing, number: int, actor: str, resolution: Resolution = "fix") -> Incident:
+    """It is over. Its open alerts end too: one that still fires after a while opens anew. Raises NoSuchIncident, Refused."""
+    incident = await _locked(tx, number)
+    words = {
+        "fix": "fixed",
+        "workaround": "worked around",
+        "recovered": "recovered by itself",
+        "false_alarm": "a false alarm",
+    }
+    entry = moves.resolve(incident, actor, tx.now, resolution, f"{words[resolution]}, says {actor}")
+    await ledger.end_alerts(tx, incident)
+    return await _write(tx, incident, entry)
+
+
+async def reopen(tx: Writing, number: int, actor: str) -> Incident:
+    """It was not over: it pages again. Raises NoSuchIncident, Refused."""
+    incident = await _locked(tx, number)
+    entry = moves.reopen(incident, actor, f"reopened by {actor}")
+    await _page_again(tx, incident)
+    return await _write(tx, incident, entry)
+
+
+async def close(tx: Writing, number: int, actor: str) -> Incident:
+    """Verified. Raises NoSuchIncident, Refused."""
+    incident = await _locked(tx, number)
+    return await _write(tx, incident, moves.close(incident, actor, tx.now))
+
+
+async def note(tx: Writing, number: int, actor: str, text: str) -> Incident:
+    """Adds a person's words to the timeline. Raises NoSuchIncident, Refused(`note_too_long`)."""
+    if len(text) > MAX_NOTE:
+        raise Refused("note_too_long", f"a note may have {MAX_NOTE} characters; this one has {len(text)}")
+    incident = await _locked(tx, number)
+    return await _write(tx, incident, Entry("note", actor, text))
+
+
+async def ack_expiry(tx: Writing, job: jobs.Job) -> bool:
+    """The job behind an acknowledgement with an end. Answers whether paging begins anew."""
+    incident = (await ledger.load(tx, [job.subject], lock=True)).get(job.subject)
+    await jobs.finish(tx, job)
+    if incident is None or incident.epoch != job.payload["epoch"] or incident.state != "acknowledged":
+        return False
+    entry = moves.ack_expired(incident, tx.now)
+    await _page_again(tx, incident)
+    await _write(tx, incident, entry)
+    return True

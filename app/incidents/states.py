@@ -1,0 +1,40 @@
+"""The states of an incident and every way from one to another. Nobody else decides this.
+
+    triggered ──acknowledge──▶ acknowledged ──resolve──▶ resolved ──close──▶ closed
+        ▲  ▲                        │   │                   │
+        │  └──────ack_expired───────┘   │                   │
+        └──────────escalate─────────────┘                   │
+        └──────────────────────reopen───────────────────────┘
+
+Acknowledged says: somebody has it, nobody else is paged. An acknowledgement may end (`ack_until`, a snooze): then the
+incident is triggered again and paging starts anew. Closed is verified and final. Merged incidents live on in another.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+State = Literal["triggered", "acknowledged", "resolved", "closed", "merged"]
+Move = Literal["acknowledge", "snooze", "escalate", "ack_expired", "resolve", "reopen", "close"]
+
+STATES: tuple[State, ...] = ("triggered", "acknowledged", "resolved", "closed", "merged")
+OPEN_STATES: tuple[State, ...] = ("triggered", "acknowledged")
+
+TRANSITIONS: dict[tuple[State, Move], State] = {
+    ("triggered", "acknowledge"): "acknowledged",
+    ("acknowledged", "acknowledge"): "acknowledged",
+    ("triggered", "snooze"): "acknowledged",
+    ("acknowledged", "snooze"): "acknowledged",
+    ("triggered", "escalate"): "triggered",
+    ("acknowledged", "escalate"): "triggered",
+    ("acknowledged", "ack_expired"): "triggered",
+    ("triggered", "resolve"): "resolved",
+    ("acknowledged", "resolve"): "resolved",
+    ("resolved", "reopen"): "triggered",
+    ("resolved", "close"): "closed",
+}
+
+
+def after(state: State, move: Move) -> State | None:
+    """The state that `move` leads to, or None when it can't be made from `state`."""
+    return TRANSITIONS.get((state, move))

@@ -1,0 +1,61 @@
+"""Incidents and what happened to them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text, text
+
+from app.store.metadata import Digest, Document, Id, Instant, metadata
+
+OPEN = "state IN ('triggered', 'acknowledged')"
+"""Stands literally in statements: a partial index is used only where its predicate is repeated to the letter."""
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("number", Id, nullable=False, unique=True),
+    Column("service_id", Id, ForeignKey("resources.id")),
+    Column("title", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("resolution", Text),
+    Column("severity", Text, nullable=False),
+    Column("impact", Text, nullable=False),
+    Column("urgency", Text, nullable=False),
+    Column("priority", Text, nullable=False),
+    Column("grouping", Digest, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("last_alert_at", Instant, nullable=False),
+    Column("acknowledged_at", Instant),
+    Column("acknowledged_by", Text),
+    Column("ack_until", Instant),
+    Column("resolved_at", Instant),
+    Column("resolved_by", Text),
+    Column("closed_at", Instant),
+    Column("alerts", Integer, nullable=False, server_default="0"),
+    Column("open_alerts", Integer, nullable=False, server_default="0"),
+    Column("epoch", Integer, nullable=False, server_default="1"),
+    Column("policy_id", Id),
+    Column("policy_version", Integer),
+    Column("escalation", Text, nullable=False, server_default="waiting"),
+    Column("level", Integer, nullable=False, server_default="0"),
+    Column("round", Integer, nullable=False, server_default="0"),
+    Column("updated_at", Instant, nullable=False),
+    Index("ix_incidents_grouping", "grouping", "last_alert_at", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
+    Index("ix_incidents_state_id", "state", "id"),
+    Index("ix_incidents_service_id", "service_id", "id"),
+)
+"""`epoch` is raised whenever the question "who is to be told?" starts anew or ends (ack, resolve, escalate now, snooze
+over); a job of an older epoch does nothing."""
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("incident_id", Id, ForeignKey(incidents.c.id), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Document),
+    Index("ix_timeline_incident_id", "incident_id", "id"),
+)

@@ -1,0 +1,239 @@
+"""The deeds of delivery: begin a try, send it outside any transaction, record what came of it.
+
+    begin    the claim is checked, the incident is read again: a page nobody needs any more is not sent; the try is
+             written down before it starts, so that a death in the middle leaves a trace (it becomes `unknown`)
+    send     the notifier, once
+    record   outcome and what follows from it (app/paging/retry.py) in one transaction
+
+Where the process may die, and what then happens: before `begin` commits, the job is claimed again when its lease ends;
+between `begin` and `record` too, and the try without an outcome is counted as unknown: the page is sent again under
+the same number; after `record` the work is done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+
+from app.clock import SECOND, Micros
+from app.incidents import ledger
+from app.incidents.incident import Entry, Incident
+from app.notifiers.notifier import Accepted, Delivered, Message, Outcome, Refused, TryAgain, Unknown
+from app.paging import links
+from app.paging.escalate import deliver_job
+from app.paging.policy import Channel
+from app.paging.render import PageFacts, message
+from app.paging.retry import Again, Done, Failed, after_send, outcome_name
+from app.paging.tables import attempts, pages
+from app.people.person import Person
+from app.store import jobs, resources
+from app.store.database import Writing
+
+MAX_DETAIL = 500
+
+
+@dataclass(frozen=True, slots=True)
+class LinkMaker:
+    """What is needed to make links: the secret, where they lead and how long they live."""
+
+    secret: str
+    base_url: str
+    hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try that has begun: what to send, where, and the rows that wait for its outcome."""
+
+    job: jobs.Job
+    page_id: int
+    attempt_id: int
+    number: int
+    notifier: str
+    address: dict[str, Any]
+    message: Message
+    due_at: Micros
+
+
+async def begin(tx: Writing, job: jobs.Job, maker: LinkMaker) -> Try | None:
+    """Begins a try, or ends a page that nobody needs any more (None). Raises LeaseLost."""
+    await jobs.hold(tx, job)
+    page = (await tx.conn.execute(select(pages).where(pages.c.id == job.payload["page"]))).one_or_none()
+    incident = (await ledger.load(tx, [job.subject], lock=True)).get(job.subject)
+    if page is None or incident is None or page.state != "waiting":
+        await jobs.finish(tx, job)
+        return None
+    if incident.state != "triggered" or incident.epoch != page.epoch:
+        await _end_page(tx, page.id, "not_needed", None, _not_needed(incident))
+        await jobs.finish(tx, job)
+        return None
+    tries = await _tries_so_far(tx, page.id)
+    address = await _address(tx, page)
+    if address is None:
+        await _end_page(tx, page.id, "failed", "refused", "this contact method was removed since the page was planned")
+        await jobs.finish(tx, job)
+        await _start_next_way(tx, page, incident)
+        return None
+    attempt_id = tx.new_id()
+    facts = await _facts(tx, page, incident, maker)
+    ready = message(facts, incident, tx.now)
+    await tx.conn.execute(
+        insert(attempts).values(
+            id=attempt_id, page_id=page.id, number=tries + 1, started_at=tx.now, late_s=ready.late_s
+        )
+    )
+    return Try(job, page.id, attempt_id, tries + 1, page.notifier, address, ready, page.due_at)
+
+
+def _not_needed(incident: Incident) -> str:
+    if incident.state == "acknowledged":
+        return f"{incident.acknowledged_by} had it before this page was due"
+    if incident.state == "triggered":
+        return "paging began anew before this page was due"
+    return f"the incident was {incident.state} before this page was due"
+
+
+async def _tries_so_far(tx: Writing, page_id: int) -> int:
+    """How many tries there were; one that has no outcome died with its process and becomes unknown."""
+    await tx.conn.execute(
+        update(attempts)
+        .where(attempts.c.page_id == page_id, attempts.c.outcome.is_(None))
+        .values(outcome="unknown", finished_at=tx.now, detail="the process stopped while it was sending")
+    )
+    count = select(func.count()).where(attempts.c.page_id == page_id)
+    return int((await tx.conn.execute(count)).scalar_one())
+
+
+async def _address(tx: Writing, page: Any) -> dict[str, Any] | None:
+    """The address as configured now: an edit counts at once."""
+    if page.person_id is None and page.channel_id is None:
+        return {}
+    if page.channel_id is not None:
+        found = (await resources.load(tx, "channel", [page.channel_id])).get(page.channel_id)
+        return Channel.model_validate(found.document).address if found else None
+    person = (await resources.load(tx, "person", [page.person_id])).get(page.person_id)
+    if person is None:
+        return None
+    methods = Person.model_validate(person.document).contact_methods
+    return next((method.address for method in methods if method.id == page.method_id and method.enabled), None)
+
+
+async def _facts(tx: Writing, page: Any, incident: Incident, maker: LinkMaker) -> PageFacts:
+    service = ""
+    if incident.service_id is not None:
+        found = await resources.load(tx, "service", [incident.service_id], deleted=True)
+        service = found[incident.service_id].name if incident.service_id in found else ""
+    token = links.make(
+        maker.secret,
+        incident_id=incident.id,
+        number=incident.number,
+        recipient=page.recipient,
+        person_id=page.person_id,
+        action="acknowledge",
+        now=tx.now,
+        hours=maker.hours,
+    )
+    return PageFacts(
+        id=page.id,
+        number=page.number,
+        recipient=page.recipient,
+        reason=page.reason,
+        service=service,
+        level=page.level,
+        round=page.round,
+        url=f"{maker.base_url}/a/{token}",
+        due_at=page.due_at,
+    )
+
+
+async def record(tx: Writing, tried: Try, outcome: Outcome) -> None:
+    """Writes what came of a try and what follows. Raises LeaseLost when another worker took the page over meanwhile."""
+    await jobs.hold(tx, tried.job)
+    name, detail, receipt = outcome_name(outcome), _detail(outcome), _receipt(outcome)
+    await tx.conn.execute(
+        update(attempts)
+        .where(attempts.c.id == tried.attempt_id)
+        .values(finished_at=tx.now, outcome=name, detail=detail, receipt=receipt)
+    )
+    page = (await tx.conn.execute(select(pages).where(pages.c.id == tried.page_id))).one()
+    incident = (await ledger.load(tx, [tried.job.subject], lock=True))[tried.job.subject]
+    match after_send(outcome, tried.number, tx.now, tx.ids.chance()):
+        case Done():
+            await _end_page(tx, page.id, "sent", name, detail)
+            await jobs.finish(tx, tried.job)
+        case Failed(reason):
+            await _end_page(tx, page.id, "failed", name, reason[:MAX_DETAIL])
+            await jobs.finish(tx, tried.job)
+            entry = Entry("page_failed", "tocsin", f"{page.recipient} by {page.notifier}: {reason[:MAX_DETAIL]}")
+            await ledger.record(tx, [(incident.id, entry)])
+            await _start_next_way(tx, page, incident)
+        case Again(at, _, beside):
+            await tx.conn.execute(update(pages).where(pages.c.id == page.id).values(outcome=name, detail=detail))
+            await jobs.put_back(tx, tried.job, at)
+            if beside:
+                await _start_next_way(tx, page, incident)
+
+
+async def _end_page(tx: Writing, page_id: int, state: str, outcome: str | None, detail: str) -> None:
+    await tx.conn.execute(
+        update(pages)
+        .where(pages.c.id == page_id)
+        .values(state=state, outcome=outcome, detail=detail[:MAX_DETAIL], done_at=tx.now)
+    )
+
+
+async def _start_next_way(tx: Writing, page: Any, incident: Incident) -> None:
+    """The person's next way starts now; when nothing of the level is left, so does the next level."""
+    if incident.epoch != page.epoch or incident.state != "triggered":
+        return
+    of_level = (
+        pages.c.incident_id == page.incident_id,
+        pages.c.epoch == page.epoch,
+        pages.c.round == page.round,
+        pages.c.level == page.level,
+    )
+    following = (
+        await tx.conn.execute(
+            select(pages.c.id)
+            .where(
+                *of_level,
+                pages.c.person_id == page.person_id,
+                pages.c.number > page.number,
+                pages.c.fallback.is_(True),
+                pages.c.state == "waiting",
+                pages.c.due_at == 0,
+            )
+            .order_by(pages.c.number)
+            .limit(1)
+        )
+    ).scalar()
+    if following is not None:
+        await tx.conn.execute(update(pages).where(pages.c.id == following).values(due_at=tx.now))
+        await jobs.add(tx, [deliver_job(incident.id, following, tx.now)])
+        return
+    left = select(func.count()).where(*of_level, pages.c.state.in_(("waiting", "sent")))
+    if not (await tx.conn.execute(left)).scalar_one():
+        await jobs.pull(tx, incident.id, ["escalate"], tx.now)
+
+
+def _detail(outcome: Outcome) -> str:
+    match outcome:
+        case Refused(reason) | TryAgain(reason) | Unknown(reason):
+            return reason[:MAX_DETAIL]
+        case Delivered() | Accepted():
+            return ""
+
+
+def _receipt(outcome: Outcome) -> str:
+    match outcome:
+        case Delivered(receipt) | Accepted(receipt):
+            return receipt[:MAX_DETAIL]
+        case Refused() | TryAgain() | Unknown():
+            return ""
+
+
+def lateness_s(tried: Try, now: Micros) -> float:
+    """How long after its time a try began, in seconds."""
+    return max(0, now - tried.due_at) / SECOND

@@ -1,0 +1,99 @@
+"""What the worker does for each kind of job: a deed, for a page the call of the provider, and another deed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from app.clock import Clock
+from app.incidents.respond import ack_expiry
+from app.metrics import Metrics
+from app.notifiers.notifier import Notifier, Outcome, Refused, Unknown
+from app.notifiers.outbound import Outbound
+from app.notifiers.registry import BadAddress, parse_address
+from app.paging.deliver import LinkMaker, Try, begin, lateness_s, record
+from app.paging.escalate import escalate
+from app.paging.retry import outcome_name
+from app.paging.worker import Handler
+from app.store.database import Store
+from app.store.jobs import Job
+
+log = structlog.get_logger(__name__)
+
+SLACK_S = 2.0
+"""A notifier keeps its own time; one that does not is stopped this much later."""
+
+
+class Paging:
+    """The handlers of one process."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        metrics: Metrics,
+        notifiers: Mapping[str, Notifier[Any]],
+        outbound: Outbound,
+        maker: LinkMaker,
+        send_timeout_s: float,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._notifiers = notifiers
+        self._outbound = outbound
+        self._maker = maker
+        self._deadline_s = send_timeout_s + SLACK_S
+
+    def handlers(self) -> dict[str, Handler]:
+        """By kind of job."""
+        return {"escalate": self.escalate, "deliver": self.deliver, "ack_expiry": self.ack_expiry}
+
+    async def escalate(self, job: Job) -> None:
+        """Tells the next level."""
+        done = await self._store.write(escalate, job)
+        if done.undelivered:
+            self._metrics.undelivered.inc()
+            log.error("incident_undelivered", incident=job.subject)
+
+    async def ack_expiry(self, job: Job) -> None:
+        """Ends an acknowledgement that had an end."""
+        await self._store.write(ack_expiry, job)
+
+    async def deliver(self, job: Job) -> None:
+        """One try of one page."""
+        tried = await self._store.write(begin, job, self._maker)
+        if tried is None:
+            return
+        self._metrics.page_delay_seconds.observe(lateness_s(tried, self._clock.now()))
+        outcome = await self.send(tried)
+        self._metrics.page_outcomes.labels(tried.notifier, outcome_name(outcome)).inc()
+        await self._store.write(record, tried, outcome)
+        log.info(
+            "page_tried",
+            page=tried.page_id,
+            number=tried.number,
+            notifier=tried.notifier,
+            outcome=outcome_name(outcome),
+        )
+
+    async def send(self, tried: Try) -> Outcome:
+        """Calls the notifier and turns everything it may do into an outcome."""
+        notifier = self._notifiers.get(tried.notifier)
+        if notifier is None:
+            return Refused(f"no notifier of kind {tried.notifier!r} is installed")
+        try:
+            address = parse_address(self._notifiers, tried.notifier, tried.address)
+        except BadAddress as error:
+            return Refused(f"the address can't be used: {error}")
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await notifier.send(address, tried.message, self._outbound)
+        except TimeoutError:
+            return Unknown(f"no answer within {self._deadline_s:g} s")
+        except Exception as error:  # a notifier's bug must not lose the page: whether it was sent is not known
+            log.exception("notifier_failed", notifier=tried.notifier)
+            return Unknown(f"the notifier failed: {type(error).__name__}")

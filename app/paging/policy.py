@@ -1,0 +1,46 @@
+"""Escalation policies and channels, as configured."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Target(BaseModel):
+    """Who is told: a person, whoever is on call in a schedule, every member of a team, or a channel."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["person", "schedule", "team", "channel"]
+    id: str
+
+
+class Level(BaseModel):
+    """Targets that are told together; the next level follows after `delay_s` without an acknowledgement."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    targets: tuple[Target, ...] = Field(min_length=1, max_length=20)
+    delay_s: int = Field(default=300, ge=10, le=86_400)
+
+
+class Policy(BaseModel):
+    """Who is told, in which order, how long between."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=200)
+    description: str = Field(default="", max_length=2_000)
+    levels: tuple[Level, ...] = Field(min_length=1, max_length=20)
+    repeat: int = Field(default=2, ge=0, le=9, description="How often all levels are gone through again.")
+
+
+class Channel(BaseModel):
+    """A place a team reads: a chat channel, a topic, a webhook."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=200)
+    kind: str = Field(description="Which notifier.")
+    address: dict[str, Any] = Field(default_factory=dict)

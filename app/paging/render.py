@@ -1,0 +1,54 @@
+"""The words of a page. Pure. What a person reads at 03:00: what is broken, how bad, why them, what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.clock import SECOND, Micros, to_datetime
+from app.incidents.incident import Incident
+from app.notifiers.notifier import Action, Message
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What is known of the page that is to be sent."""
+
+    id: int
+    number: int
+    recipient: str
+    reason: str
+    service: str
+    level: int
+    round: int
+    url: str
+    due_at: Micros
+    links: tuple[tuple[str, str], ...] = ()
+
+
+def message(page: PageFacts, incident: Incident, now: Micros) -> Message:
+    """The page in full; each notifier cuts it to its limits."""
+    since = to_datetime(incident.opened_at).strftime("%Y-%m-%d %H:%M UTC")
+    alerts = "1 alert" if incident.alerts == 1 else f"{incident.alerts} alerts"
+    where = f"Service: {page.service}" if page.service else "No service"
+    told = f"Level {page.level + 1}" + (f", round {page.round + 1}" if page.round else "")
+    lines = (
+        f"{incident.priority} · {incident.severity} · {where}",
+        f"Since {since}, {alerts} ({incident.open_alerts} firing)" if incident.alerts else f"Since {since}",
+        f"Why you: {page.reason} ({told}, page {page.number})",
+    )
+    return Message(
+        id=f"tocsin-{page.id}",
+        kind="page",
+        title=f"#{incident.number} {incident.title}",
+        text="\n".join(lines),
+        url=page.url,
+        priority=incident.priority,
+        severity=incident.severity,
+        urgency="high" if incident.urgency == "high" else "low",
+        incident=incident.number,
+        service=page.service,
+        to=page.recipient,
+        links=page.links,
+        actions=(Action("acknowledge", "Acknowledge", page.url),),
+        late_s=max(0, now - page.due_at) // SECOND,
+    )

@@ -1,0 +1,71 @@
+"""Pages, and each try to send one."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
+
+from app.store.metadata import Id, Instant, metadata
+
+pages = Table(
+    "pages",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("incident_id", Id, ForeignKey("incidents.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("person_id", Id),
+    Column("channel_id", Id),
+    Column("method_id", Text, nullable=False),
+    Column("notifier", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("policy_id", Id),
+    Column("policy_version", Integer),
+    Column("schedule_id", Id),
+    Column("fallback", Boolean, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("outcome", Text),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("created_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    UniqueConstraint("incident_id", "number"),
+)
+"""`state`: waiting (its time has not come, or a try is due), sent (delivered or accepted), failed (refused, or tries ran
+out), not_needed (somebody had it before its time). A `fallback` waits without a due job until the one before it failed.
+Pages of one incident are numbered from 1 without gaps."""
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("page_id", Id, ForeignKey(pages.c.id), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("outcome", Text),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("receipt", Text, nullable=False, server_default=""),
+    Column("late_s", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("page_id", "number"),
+    Index("ix_attempts_started_at", "started_at"),
+)
+"""One call of a provider. It is written before the call, without an outcome; one that still has none when its job comes
+back (the process died) becomes `unknown`."""
+
+link_opens = Table(
+    "link_opens",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("incident_id", Id, ForeignKey("incidents.id"), nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Index("ix_link_opens_incident_id", "incident_id", "id"),
+)
+"""Who opened a link without doing anything: `by` is person or machine (link scanners, chat previews), `why` how we know."""

@@ -1,0 +1,123 @@
+"""The loop that does what is due. Knows kinds of job by their handler only, decides nothing about pages.
+
+It claims what is due, as much as it has hands for, and runs each job as a task of its own, so that one slow provider
+holds up nobody. With nothing due it sleeps until the next due time, a wake-up, or a short poll, whichever is first: a
+wake-up is a hint, polling alone keeps the promise. A job that fails is put back with a growing pause, for ever: a page
+is never dropped because of a bug. A claim that is not finished ends by itself, whoever died.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from app.clock import SECOND, Clock
+from app.metrics import Metrics
+from app.store import jobs
+from app.store.database import Store, Writing
+from app.store.errors import StoreError
+from app.store.jobs import Job, LeaseLost
+
+log = structlog.get_logger(__name__)
+
+POLL_S = 1.0
+LONGEST_PAUSE_S = 300
+
+Handler = Callable[[Job], Awaitable[None]]
+
+
+class Worker:
+    """One process's hands. `run` until `stop`; then it finishes what it holds and claims nothing new."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        metrics: Metrics,
+        handlers: Mapping[str, Handler],
+        wake: asyncio.Event,
+        *,
+        hands: int,
+        lease_s: int,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._handlers = handlers
+        self._wake = wake
+        self._hands = hands
+        self._lease = lease_s * SECOND
+        self._running: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Claims and works until stopped."""
+        while not self._stopping:
+            self._wake.clear()
+            pause_s = await self._round()
+            self._metrics.last_progress.set(self._clock.now() / SECOND)
+            if pause_s and not self._stopping:
+                await self._clock.wait(self._wake, pause_s)
+        if self._running:
+            await asyncio.wait(self._running)
+
+    def stop(self) -> None:
+        """Claims nothing new; `run` returns when what is held has finished."""
+        self._stopping = True
+        self._wake.set()
+
+    async def _round(self) -> float:
+        """Takes what is due; answers how long to sleep, 0 for not at all."""
+        free = self._hands - len(self._running)
+        if not free:
+            return POLL_S
+        try:
+            upcoming = await self._store.read(jobs.next_due)
+            now = self._clock.now()
+            if upcoming is None or upcoming > now:
+                return POLL_S if upcoming is None else min(POLL_S, (upcoming - now) / SECOND)
+            taken = await self._store.write(jobs.claim, free, self._lease)
+        except StoreError as error:
+            log.warning("worker_store_trouble", error=str(error))
+            return POLL_S
+        for job in taken:
+            task = asyncio.create_task(self._work(job), name=f"{job.kind}:{job.id}")
+            self._running.add(task)
+            task.add_done_callback(self._finished)
+        return 0.0 if taken else POLL_S
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        # A hand is free, and what it did may have made something due.
+        self._wake.set()
+
+    async def _work(self, job: Job) -> None:
+        handler = self._handlers.get(job.kind)
+        try:
+            if handler is None:
+                raise LookupError(f"no handler for jobs of kind {job.kind!r}; is another version running?")
+            await handler(job)
+        except LeaseLost:
+            log.info("job_taken_over", kind=job.kind, job=job.id)
+        except StoreError as error:
+            log.warning("job_store_trouble", kind=job.kind, job=job.id, error=str(error))
+            await self._put_back(job)
+        except Exception:  # the supervisor: a job that fails must not end the loop, nor be lost
+            log.exception("job_failed", kind=job.kind, job=job.id)
+            await self._put_back(job)
+
+    async def _put_back(self, job: Job) -> None:
+        self._metrics.job_failures.labels(job.kind).inc()
+        pause_s = min(LONGEST_PAUSE_S, 2 ** min(job.failures, 10))
+        due_at = self._clock.now() + pause_s * SECOND
+        try:
+            await self._store.write(_put_back_failed, job, due_at)
+        except (StoreError, LeaseLost) as error:
+            # Its lease ends by itself, and then somebody takes it.
+            log.warning("job_left_to_its_lease", kind=job.kind, job=job.id, error=str(error))
+
+
+async def _put_back_failed(tx: Writing, job: Job, due_at: int) -> None:
+    await jobs.put_back(tx, job, due_at, failed=True)

@@ -1,0 +1,18 @@
+"""An integration: one sender's way in, as configured. Pure; its keys are rows of app/dedup/tables.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Integration(BaseModel):
+    """One sender's way in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, max_length=200)
+    kind: str = Field(description="Which sender: one of the registered sources.")
+    service_id: str | None = Field(default=None, description="The service its alerts belong to.")
+    settings: dict[str, Any] = Field(default_factory=dict, description="Settings of this kind of source.")

@@ -1,0 +1,1 @@
+"""The store: SQLite or PostgreSQL, and nothing else that remembers. Knows no alert, incident or page."""

@@ -1,0 +1,23 @@
+"""Numbers that people read out to each other, counted under a row lock so that none is given twice."""
+
+from __future__ import annotations
+
+from sqlalchemy import insert, update
+
+from app.store.database import Writing
+from app.store.tables import counters
+
+
+async def take(tx: Writing, name: str, many: int) -> int:
+    """Takes `many` numbers of the counter `name`; answers the first."""
+    raised = await tx.conn.execute(
+        update(counters)
+        .where(counters.c.name == name)
+        .values(value=counters.c.value + many)
+        .returning(counters.c.value)
+    )
+    last = raised.scalar()
+    if last is None:
+        await tx.conn.execute(insert(counters).values(name=name, value=many))
+        return 1
+    return int(last) - many + 1

@@ -1,0 +1,20 @@
+"""What can go wrong with the store, as the rest of the program sees it.
+
+StoreError
+├── Unavailable   the database can't be reached, is full, or died in the middle: our trouble, try again
+└── Conflict      a unique key or a serialization check said no even after retries
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """Something went wrong between us and the database."""
+
+
+class Unavailable(StoreError):
+    """The database did not do what it was asked; whether a commit happened may be unknown."""
+
+
+class Conflict(StoreError):
+    """Another transaction won, again and again."""

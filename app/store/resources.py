@@ -1,0 +1,181 @@
+"""Configuration: documents with a version, each edit kept as a revision. Knows no kind of document.
+
+Who edits says which version was seen; an edit of an older one is refused, so two people never overwrite each other
+unseen. Every edit raises the number `config_version`, by which readers know that what they remember is out of date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, bindparam, insert, select, update
+
+from app.clock import Micros
+from app.store.database import Reading, Writing
+from app.store.tables import instance, resources, revisions
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One document of configuration, as it is now."""
+
+    id: int
+    kind: str
+    name: str
+    document: dict[str, Any]
+    version: int
+    created_at: Micros
+    updated_at: Micros
+    deleted_at: Micros | None = None
+
+
+class Refused(Exception):
+    """An edit that can't be done, with a name for machines and a sentence for people."""
+
+    def __init__(self, name: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.name = name
+
+
+_COLUMNS = (
+    resources.c.id,
+    resources.c.kind,
+    resources.c.name,
+    resources.c.document,
+    resources.c.version,
+    resources.c.created_at,
+    resources.c.updated_at,
+    resources.c.deleted_at,
+)
+
+
+def _select() -> Select[Any]:
+    return select(*_COLUMNS)
+
+
+async def load(view: Reading, kind: str, ids: Iterable[int], *, deleted: bool = False) -> dict[int, Resource]:
+    """The resources of `kind` among `ids`, by id; deleted ones only on request (to explain the past)."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    question = _select().where(resources.c.id.in_(bindparam("ids", wanted, expanding=True)), resources.c.kind == kind)
+    if not deleted:
+        question = question.where(resources.c.deleted_at.is_(None))
+    return {row.id: Resource(*row) for row in await view.conn.execute(question)}
+
+
+async def listed(view: Reading, kind: str, *, after: int = 0, limit: int = 1_000_000) -> list[Resource]:
+    """The resources of `kind` that are not deleted, oldest first, with an id above `after`."""
+    question = (
+        _select()
+        .where(resources.c.kind == kind, resources.c.id > after, resources.c.deleted_at.is_(None))
+        .order_by(resources.c.id)
+        .limit(limit)
+    )
+    return [Resource(*row) for row in await view.conn.execute(question)]
+
+
+async def named(view: Reading, kind: str, name: str) -> Resource | None:
+    """The resource of that name that is not deleted."""
+    question = _select().where(resources.c.kind == kind, resources.c.name == name, resources.c.deleted_at.is_(None))
+    row = (await view.conn.execute(question)).first()
+    return Resource(*row) if row else None
+
+
+async def revision(view: Reading, resource_id: int, version: int) -> dict[str, Any] | None:
+    """The document as it was in `version`."""
+    question = select(revisions.c.document).where(
+        revisions.c.resource_id == resource_id, revisions.c.version == version
+    )
+    return (await view.conn.execute(question)).scalar()
+
+
+async def history(view: Reading, resource_id: int) -> Sequence[Any]:
+    """Every revision, oldest first: (version, document, changed_at, changed_by, action)."""
+    question = (
+        select(
+            revisions.c.version,
+            revisions.c.document,
+            revisions.c.changed_at,
+            revisions.c.changed_by,
+            revisions.c.action,
+        )
+        .where(revisions.c.resource_id == resource_id)
+        .order_by(revisions.c.version)
+    )
+    return (await view.conn.execute(question)).all()
+
+
+async def create(tx: Writing, kind: str, name: str, document: dict[str, Any], by: str) -> Resource:
+    """Adds a resource. Raises Refused(`name_taken`)."""
+    if await named(tx, kind, name):
+        raise Refused("name_taken", f"there is already a {kind} named {name!r}; choose another name or edit that one")
+    made = Resource(tx.new_id(), kind, name, document, 1, tx.now, tx.now)
+    await tx.conn.execute(
+        insert(resources).values(
+            id=made.id, kind=kind, name=name, document=document, version=1, created_at=tx.now, updated_at=tx.now
+        )
+    )
+    await _record(tx, made, by, "created")
+    return made
+
+
+async def replace(tx: Writing, old: Resource, name: str, document: dict[str, Any], by: str, *, seen: int) -> Resource:
+    """Puts a new document in the place of `old`. Raises Refused(`version_mismatch`, `name_taken`)."""
+    taken = await named(tx, old.kind, name)
+    if taken and taken.id != old.id:
+        raise Refused("name_taken", f"there is already a {old.kind} named {name!r}; choose another name")
+    new = Resource(old.id, old.kind, name, document, seen + 1, old.created_at, tx.now)
+    await _swap(tx, new, seen, None)
+    await _record(tx, new, by, "changed")
+    return new
+
+
+async def remove(tx: Writing, old: Resource, by: str, *, seen: int) -> None:
+    """Marks a resource deleted; what was is kept. Raises Refused(`version_mismatch`)."""
+    gone = Resource(old.id, old.kind, old.name, old.document, seen + 1, old.created_at, tx.now, tx.now)
+    await _swap(tx, gone, seen, tx.now)
+    await _record(tx, gone, by, "deleted")
+
+
+async def _swap(tx: Writing, new: Resource, seen: int, deleted_at: Micros | None) -> None:
+    done = await tx.conn.execute(
+        update(resources)
+        .where(resources.c.id == new.id, resources.c.version == seen, resources.c.deleted_at.is_(None))
+        .values(name=new.name, document=new.document, version=new.version, updated_at=tx.now, deleted_at=deleted_at)
+    )
+    if not done.rowcount:
+        raise Refused(
+            "version_mismatch",
+            f"this {new.kind} was changed by somebody else since version {seen}; read it again and repeat the edit",
+        )
+
+
+async def _record(tx: Writing, resource: Resource, by: str, action: str) -> None:
+    await tx.conn.execute(
+        insert(revisions).values(
+            resource_id=resource.id,
+            version=resource.version,
+            document=resource.document,
+            changed_at=tx.now,
+            changed_by=by,
+            action=action,
+        )
+    )
+    await touch_config(tx)
+
+
+async def touch_config(tx: Writing) -> None:
+    """Tells every reader that what it remembers of the configuration is out of date."""
+    version = tx.new_id()
+    done = await tx.conn.execute(update(instance).where(instance.c.name == "config_version").values(value=str(version)))
+    if not done.rowcount:
+        await tx.conn.execute(insert(instance).values(name="config_version", value=str(version)))
+
+
+async def config_version(view: Reading) -> str:
+    """Changes with every edit of the configuration; empty before the first."""
+    question = select(instance.c.value).where(instance.c.name == "config_version")
+    return (await view.conn.execute(question)).scalar() or ""

@@ -1,0 +1,176 @@
+"""Puts one process together and takes it apart again. The only place that knows every part."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TextIO
+
+import structlog
+
+from app import __version__
+from app.clock import SECOND, Clock
+from app.dedup.committer import Committer, QueueLimits
+from app.dedup.directory import Directory
+from app.dedup.expire import expire
+from app.dedup.ingest import Written
+from app.ids import Ids
+from app.metrics import Metrics
+from app.notifiers import registry as notifiers
+from app.notifiers.outbound import Outbound, OutboundSettings
+from app.paging.deliver import LinkMaker
+from app.paging.handlers import Paging
+from app.paging.worker import Worker
+from app.settings import Settings
+from app.sources import registry as sources
+from app.sources.source import SourceSettings
+from app.store import jobs
+from app.store.database import Store, open_store
+from app.store.errors import StoreError
+from app.store.jobs import Job
+from app.store.signing import signing_secret
+from app.supervise import Supervisor
+from app.world import World
+
+log = structlog.get_logger(__name__)
+
+LAG_EVERY_S = 0.5
+BACKLOG_EVERY_S = 5.0
+
+
+async def open_world(
+    settings: Settings,
+    clock: Clock,
+    ids: Ids,
+    *,
+    console: TextIO | None = None,
+    store: Store | None = None,
+    prepare: Callable[[Store], Awaitable[object]] | None = None,
+) -> World:
+    """The parts of one process, made but not started. `prepare` (the migration) runs first. Raises StoreError."""
+    store = store or open_store(settings.database_url, clock, ids)
+    if prepare is not None:
+        await prepare(store)
+    metrics = Metrics()
+    known = sources.build()
+
+    def parse(kind: str, document: Mapping[str, Any]) -> SourceSettings:
+        return sources.parse_settings(known, kind, document) if kind in known else SourceSettings()
+
+    directory = Directory(store, parse)
+    wake = asyncio.Event()
+
+    def on_written(written: Written) -> None:
+        for change, many in written.changes.items():
+            metrics.ingest_events.labels(change).inc(many)
+        if written.opened:
+            metrics.incidents_opened.inc(written.opened)
+            wake.set()
+
+    return World(
+        settings=settings,
+        clock=clock,
+        ids=ids,
+        store=store,
+        metrics=metrics,
+        directory=directory,
+        committer=Committer(
+            store,
+            directory,
+            clock,
+            on_written=on_written,
+            limits=QueueLimits(settings.queue_requests, settings.queue_events),
+        ),
+        sources=known,
+        notifiers=notifiers.build(console),
+        outbound=Outbound(
+            OutboundSettings(
+                timeout_s=settings.send_timeout_s,
+                smtp_url=settings.smtp_url.get_secret_value() or None,
+                smtp_from=settings.smtp_from,
+                allow=settings.outbound_allow,
+                user_agent=f"Tocsin/{__version__}",
+                telegram_api=settings.telegram_api,
+            ),
+            now=clock.now,
+        ),
+        secret=settings.secret_key.get_secret_value() or await store.write(signing_secret),
+        base_url=settings.base_url,
+        wake=wake,
+    )
+
+
+class Process:
+    """A world with its loops running."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.draining = False
+        self.supervisor = Supervisor()
+        self.worker = Worker(
+            world.store,
+            world.clock,
+            world.metrics,
+            self._handlers(),
+            world.wake,
+            hands=world.settings.workers,
+            lease_s=world.settings.lease_s,
+        )
+
+    def _handlers(self) -> dict[str, Any]:
+        world = self.world
+        paging = Paging(
+            world.store,
+            world.clock,
+            world.metrics,
+            world.notifiers,
+            world.outbound,
+            LinkMaker(world.secret, world.base_url, world.settings.link_hours),
+            world.settings.send_timeout_s,
+        )
+        return {**paging.handlers(), "expire": self._expire}
+
+    async def _expire(self, job: Job) -> None:
+        ended = await self.world.store.write(expire, self.world.directory, job)
+        self.world.metrics.ingest_events.labels("expired").inc(ended)
+
+    def start(self) -> None:
+        """Begins to commit, to page and to watch itself."""
+        self.supervisor.start("committer", self.world.committer.run)
+        self.supervisor.start("worker", self.worker.run)
+        self.supervisor.start("lag", self._measure_lag)
+        self.supervisor.start("backlog", self._measure_backlog)
+
+    async def stop(self) -> None:
+        """Takes nothing new, finishes what was begun (at most `drain_s`), gives everything back."""
+        self.draining = True
+        drain_s = self.world.settings.drain_s
+        self.world.committer.close()
+        self.worker.stop()
+        for name in ("committer", "worker"):
+            if not await self.supervisor.join(name, drain_s):
+                log.warning("drain_cut_short", loop=name, after_s=drain_s)
+        for name in ("lag", "backlog"):
+            await self.supervisor.cancel(name)
+        await self.world.outbound.aclose()
+        await self.world.store.close()
+
+    async def _measure_lag(self) -> None:
+        while True:
+            before = self.world.clock.monotonic()
+            await asyncio.sleep(LAG_EVERY_S)
+            late = self.world.clock.monotonic() - before - LAG_EVERY_S
+            self.world.metrics.loop_lag_seconds.set(max(0.0, late))
+
+    async def _measure_backlog(self) -> None:
+        while True:
+            try:
+                behind = await self.world.store.read(jobs.backlog)
+            except StoreError as error:
+                log.warning("backlog_unknown", error=str(error))
+            else:
+                oldest = behind.oldest_due_at
+                age = (self.world.clock.now() - oldest) / SECOND if oldest is not None else 0.0
+                self.world.metrics.jobs_due.set(behind.due)
+                self.world.metrics.oldest_due_seconds.set(max(0.0, age))
+            await asyncio.sleep(BACKLOG_EVERY_S)
