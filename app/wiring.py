@@ -52,10 +52,10 @@ async def open_world(
     if prepare is not None:
         await prepare(store)
     metrics = Metrics()
-    known = sources.build()
+    known = sources.installed()
 
     def parse(kind: str, document: Mapping[str, Any]) -> SourceSettings:
-        return sources.parse_settings(known, kind, document) if kind in known else SourceSettings()
+        return sources.parse_settings(kind, document, known) if kind in known else SourceSettings()
 
     directory = Directory(store, parse)
     wake = asyncio.Event()

@@ -1,31 +1,19 @@
-"""Reading and writing alerts in bulk: few statements that carry hundreds of rows each.
+"""Reading and writing alerts in bulk.
 
-The last episode of a key is found through the unique index alone. On PostgreSQL that is a LATERAL look-up per key, which
-stays quick on tables that have no statistics yet (a fresh install, a restore), where `= ANY(array)` does not.
+The last episode of a key is found through the unique index alone, one look-up a key; on PostgreSQL that stays quick on
+tables that have no statistics yet (a fresh install, a restore), where `= ANY(array)` does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
-
-from sqlalchemy import insert, text
 
 from app.clock import Micros
 from app.dedup.tables import alerts
-from app.store.database import Writing
-
-_COLUMNS = "id, key_digest, episode, incident_id, content, severity, count, starts_at, ended_at, expires_at, resolved_at, resolved_by"
-
-_LAST_POSTGRES = text(
-    f"SELECT {', '.join('a.' + name.strip() for name in _COLUMNS.split(','))} "  # noqa: S608 - constants
-    "FROM unnest(CAST(:keys AS bytea[])) AS k(key) CROSS JOIN LATERAL "
-    "(SELECT * FROM alerts WHERE key_digest = k.key ORDER BY episode DESC LIMIT 1) AS a"
-)
-
-_CHUNK = 256
-"""Keys a statement on SQLite; one text for each chunk size, so that it is prepared once."""
+from app.store import bulk
+from app.store.database import Reading, Writing
 
 
 @dataclass(slots=True)
@@ -33,12 +21,10 @@ class Episode:
     """The last episode of a key as stored, changed in memory by the events of one transaction."""
 
     id: int
-    key_digest: bytes
     episode: int
     incident_id: int | None
     content: bytes
     severity: str
-    count: int
     starts_at: Micros | None
     ended_at: Micros | None
     expires_at: Micros | None
@@ -46,62 +32,78 @@ class Episode:
     resolved_by: str | None
 
 
-async def last_episodes(tx: Writing, keys: Sequence[bytes]) -> dict[bytes, Episode]:
+_KEYS = bulk.Rows(("key",), ("bytea",))
+_PLAIN = (
+    "id",
+    "episode",
+    "incident_id",
+    "severity",
+    "starts_at",
+    "ended_at",
+    "expires_at",
+    "resolved_at",
+    "resolved_by",
+)
+_LAST_POSTGRES = (
+    "FROM t CROSS JOIN LATERAL (SELECT * FROM alerts WHERE key_digest = t.key ORDER BY episode DESC LIMIT 1) AS a"
+)
+_LAST_SQLITE = "FROM t JOIN alerts AS a ON a.key_digest = t.key AND a.episode = (SELECT max(episode) FROM alerts WHERE key_digest = t.key)"
+
+
+async def last_episodes(view: Reading, keys: Sequence[bytes]) -> dict[bytes, Episode]:
     """The last episode of each key that has one."""
-    rows: list[Any] = []
-    if tx.postgres:
-        rows += (await tx.conn.execute(_LAST_POSTGRES, {"keys": list(keys)})).all()
-    else:
-        for start in range(0, len(keys), _CHUNK):
-            rows += await _last_sqlite(tx, keys[start : start + _CHUNK])
-    return {bytes(row[1]): Episode(*row) for row in rows}
+    content = "encode(a.content, 'hex')" if view.postgres else "lower(hex(a.content))"
+    statement = _LAST_POSTGRES if view.postgres else _LAST_SQLITE
+    wanted = [content, *(f"a.{name}" for name in _PLAIN)]
+    found = await bulk.ask(view, _KEYS, statement, [(key,) for key in keys], wanted)
+    return {
+        keys[place]: Episode(id_, episode, incident, bytes.fromhex(shown), severity, *rest)
+        for place, shown, id_, episode, incident, severity, *rest in found
+    }
 
 
-def _sqlite_question(many: int) -> str:
-    marks = ", ".join(["(?)"] * many)
-    return (
-        f"WITH k(key) AS (VALUES {marks}) SELECT {_COLUMNS} FROM k JOIN alerts AS a ON a.key_digest = k.key "  # noqa: S608 - constants
-        "AND a.episode = (SELECT max(episode) FROM alerts WHERE key_digest = k.key)"
-    )
-
-
-_FULL_QUESTION = _sqlite_question(_CHUNK)
-
-
-async def _last_sqlite(tx: Writing, keys: Sequence[bytes]) -> Sequence[Any]:
-    question = _FULL_QUESTION if len(keys) == _CHUNK else _sqlite_question(len(keys))
-    return (await tx.conn.exec_driver_sql(question, tuple(keys))).all()
-
-
-async def insert_alerts(tx: Writing, rows: list[dict[str, Any]]) -> None:
+async def insert_alerts(tx: Writing, rows: Sequence[dict[str, Any]]) -> None:
     """Adds new episodes."""
-    if rows:
-        await tx.conn.execute(insert(alerts), rows)
+    await bulk.insert(tx, alerts, rows)
 
 
-_UPDATE = text(
-    "UPDATE alerts SET title = :title, severity = :severity, labels = :labels, annotations = :annotations, "
-    "links = :links, content = :content, starts_at = :starts_at, expires_at = :expires_at, "
-    "last_seen_at = :last_seen_at, count = count + :count WHERE id = :id"
+_SHOWN = ("title", "severity", "labels", "annotations", "links", "content", "starts_at", "expires_at", "last_seen_at")
+_UPDATED = bulk.Rows.of(alerts, ("id", "count", *_SHOWN))
+_UPDATE = (
+    f"UPDATE alerts SET {', '.join(f'{name} = t.{name}' for name in _SHOWN)}, count = alerts.count + t.count "  # noqa: S608 - names
+    "FROM t WHERE alerts.id = t.id"
 )
 
 
-async def update_alerts(tx: Writing, rows: list[dict[str, Any]]) -> None:
-    """Writes what open alerts show now; `count` is how many firings are new."""
-    if rows:
-        await tx.conn.execute(_UPDATE, rows)
+async def update_alerts(tx: Writing, rows: Iterable[dict[str, Any]]) -> None:
+    """Writes what open alerts show now; `count` is how many firings are new. The last row of an alert wins."""
+    for batch in _apart(rows):
+        await bulk.write(tx, _UPDATED, _UPDATE, [tuple(row[name] for name in _UPDATED.names) for row in batch])
 
 
-_RESOLVE = text(
-    "UPDATE alerts SET resolved_at = :resolved_at, resolved_by = :resolved_by, ended_at = :ended_at, "
-    "expires_at = NULL WHERE id = :id AND resolved_at IS NULL"
+def _apart(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The rows in batches of which none holds an alert twice: one UPDATE may touch a row only once."""
+    batches: list[tuple[set[int], list[dict[str, Any]]]] = []
+    for row in rows:
+        free = next((batch for batch in batches if row["id"] not in batch[0]), None)
+        if free is None:
+            free = (set(), [])
+            batches.append(free)
+        free[0].add(row["id"])
+        free[1].append(row)
+    return [batch for _, batch in batches]
+
+
+_RESOLVED = bulk.Rows.of(alerts, ("id", "resolved_at", "resolved_by", "ended_at"))
+_RESOLVE = (
+    "UPDATE alerts SET resolved_at = t.resolved_at, resolved_by = t.resolved_by, ended_at = t.ended_at, "
+    "expires_at = NULL FROM t WHERE alerts.id = t.id AND alerts.resolved_at IS NULL"
 )
 
 
-async def resolve_alerts(tx: Writing, rows: list[dict[str, Any]]) -> None:
+async def resolve_alerts(tx: Writing, rows: Iterable[dict[str, Any]]) -> None:
     """Ends open episodes."""
-    if rows:
-        await tx.conn.execute(_RESOLVE, rows)
+    await bulk.write(tx, _RESOLVED, _RESOLVE, [tuple(row[name] for name in _RESOLVED.names) for row in rows])
 
 
 @dataclass(slots=True)
@@ -114,26 +116,14 @@ class Touch:
     expires_at: Micros | None
 
 
-_TOUCH = text(
-    "UPDATE alerts SET count = count + :count, last_seen_at = :last_seen_at, expires_at = :expires_at "
-    "WHERE id = :id AND resolved_at IS NULL"
+_TOUCHED = bulk.Rows.of(alerts, ("id", "count", "last_seen_at", "expires_at"))
+_TOUCH = (
+    "UPDATE alerts SET count = alerts.count + t.count, last_seen_at = t.last_seen_at, expires_at = t.expires_at "
+    "FROM t WHERE alerts.id = t.id AND alerts.resolved_at IS NULL"
 )
-_TOUCH_POSTGRES = text(
-    "UPDATE alerts AS a SET count = a.count + t.count, last_seen_at = t.last_seen_at, expires_at = t.expires_at "
-    "FROM unnest(CAST(:id AS bigint[]), CAST(:count AS integer[]), CAST(:last_seen_at AS bigint[]), "
-    "CAST(:expires_at AS bigint[])) AS t(id, count, last_seen_at, expires_at) "
-    "WHERE a.id = t.id AND a.resolved_at IS NULL"
-)
-_TOUCH_FIELDS = tuple(item.name for item in fields(Touch))
 
 
 async def touch_alerts(tx: Writing, touches: Iterable[Touch]) -> None:
     """Adds up what repeats said. In order of id, so that two replicas never wait for each other in a circle."""
     ordered = sorted(touches, key=lambda touch: touch.id)
-    if not ordered:
-        return
-    rows = [{name: getattr(touch, name) for name in _TOUCH_FIELDS} for touch in ordered]
-    if tx.postgres:
-        await tx.conn.execute(_TOUCH_POSTGRES, {name: [row[name] for row in rows] for name in _TOUCH_FIELDS})
-    else:
-        await tx.conn.execute(_TOUCH, rows)
+    await bulk.write(tx, _TOUCHED, _TOUCH, [(one.id, one.count, one.last_seen_at, one.expires_at) for one in ordered])

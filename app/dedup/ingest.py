@@ -131,12 +131,10 @@ def _open(tx: Writing, work: _Work, inlet: Inlet, item: Prepared, change: Change
     now = work.now
     episode = Episode(
         id=tx.new_id(),
-        key_digest=item.key_digest,
         episode=before.episode + 1 if before else 1,
         incident_id=None,
         content=item.content,
         severity=event.severity,
-        count=0 if ended else 1,
         starts_at=event.starts_at,
         ended_at=event.ends_at if ended else None,
         expires_at=None if ended else _expiry(inlet, item, now),
@@ -160,7 +158,7 @@ def _open(tx: Writing, work: _Work, inlet: Inlet, item: Prepared, change: Change
         "content": item.content,
         "reason": change.name,
         "because": change.sentence,
-        "count": episode.count,
+        "count": 0 if ended else 1,
         "starts_at": event.starts_at,
         "ended_at": episode.ended_at,
         "first_seen_at": now,

@@ -22,7 +22,7 @@ import apprise
 from apprise.plugins import url_to_dict
 from pydantic import AfterValidator, Field, SecretStr
 
-from app.notifiers.errors import Forbidden, NotSent
+from app.notifiers.errors import NotSent
 from app.notifiers.exchange import outcome_of
 from app.notifiers.guard import Allowed
 from app.notifiers.notifier import Accepted, Address, Limits, Message, Outcome, Refused, TryAgain, Unknown
@@ -121,8 +121,6 @@ def _send(url: str, message: Message, limits: Limits, allowed: Allowed, timeout_
         try:
             service = _service(url, timeout_s)
             sent = not isinstance(service, Refused) and service.notify(**_dressed(message, limits))
-        except Forbidden:
-            service, sent = None, False
         except Exception as error:  # noqa: BLE001 - 170 plugins of a library, any of which may stumble over an answer
             return Unknown(f"Apprise stumbled: {type(error).__name__}")
     if watch.refusal:
@@ -190,22 +188,22 @@ def _failure(name: str, words: list[str]) -> Outcome:
 _words: ContextVar[list[str] | None] = ContextVar("tocsin_apprise_words", default=None)
 
 
-class _Ear(logging.Handler):
-    """Keeps what the plugin of this send says. Its lines hold tokens, so they go nowhere else."""
+class _Ear(logging.Filter):
+    """Keeps what the plugin of this send says, and lets none of it pass: its lines hold tokens."""
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def filter(self, record: logging.LogRecord) -> bool:
         words = _words.get()
         if words is not None and len(words) < 100:
             words.append(record.getMessage()[:2_000])
+        return False
 
 
 @functools.cache
 def _listen() -> None:
     """Once a process: Apprise's log stays with us, and the HTTP library under it stops writing whole URLs."""
     logger = logging.getLogger("apprise")
-    logger.propagate = False
     logger.setLevel(logging.DEBUG)
-    logger.addHandler(_Ear())
+    logger.addFilter(_Ear())
     logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 

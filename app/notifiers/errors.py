@@ -10,6 +10,8 @@ Their texts are shown to people and stored: they name hosts, never paths, tokens
 
 from __future__ import annotations
 
+import ssl
+
 
 class OutboundError(Exception):
     """A message did not get a final answer."""
@@ -25,3 +27,15 @@ class Forbidden(NotSent):
 
 class NoAnswer(OutboundError):
     """The message left, and whether it arrived is not known."""
+
+
+def tls_trouble(error: BaseException) -> str | None:
+    """What went wrong in the TLS handshake that lies under this error, in words; None when it was something else."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its TLS certificate is not trusted: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed: {(cause.reason or 'no reason given').replace('_', ' ').lower()}"
+        cause = cause.__cause__ or cause.__context__
+    return None

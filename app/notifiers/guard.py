@@ -96,8 +96,10 @@ def why_odd(host: str) -> str | None:
         return "the address has no host"
     if last.isdecimal() or last.startswith("0x"):
         try:
-            IPv4Address(plain)
+            usual = str(IPv4Address(plain)) == host
         except ValueError:
+            usual = False
+        if not usual:
             return f"{host} is not an address in the usual form (four decimal numbers)"
     return None
 

@@ -13,7 +13,7 @@ from app.notifiers.address import SecretHeader, Url
 from app.notifiers.exchange import Said, document, exchange
 from app.notifiers.notifier import Address, Limits, Message, Outcome
 from app.notifiers.outbound import Answer, Outbound
-from app.notifiers.text import actions_of, name_of, plain_of, safe_url, text_of, title_of, utf8_size
+from app.notifiers.text import actions_of, links_of, name_of, plain_of, safe_url, text_of, title_of, utf8_size
 
 _MAX_ACTIONS: Final = 3
 _MAX_BYTES: Final = 3_900
@@ -68,7 +68,8 @@ def publication(topic: str, message: Message, limits: Limits) -> dict[str, Any]:
     click = safe_url(message.url)
     if click:
         body["click"] = click
-    actions = [{"action": "view", "label": label, "url": url, "clear": True} for label, url in actions_of(message, 40)]
+    buttons = actions_of(message, 40) + links_of(message, 40)
+    actions = [{"action": "view", "label": label, "url": url, "clear": True} for label, url in buttons]
     if actions:
         body["actions"] = actions[:_MAX_ACTIONS]
     return body

@@ -24,7 +24,7 @@ import orjson
 
 from app.clock import Micros
 from app.notifiers.dial import Dial, Resolve, resolve
-from app.notifiers.errors import Forbidden, NoAnswer, NotSent, OutboundError
+from app.notifiers.errors import Forbidden, NoAnswer, NotSent, OutboundError, tls_trouble
 from app.notifiers.guard import Allowed, read_allowance
 from app.notifiers.smtp import MailServer, Reply, read_mail_server, submit
 from app.notifiers.threads import Threads
@@ -69,6 +69,13 @@ class Answer:
             return None
 
 
+def system_trust() -> ssl.SSLContext:
+    """What this machine trusts (and SSL_CERT_FILE, for a company's own authority) plus the usual public ones."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(cafile=certifi.where())
+    return context
+
+
 class Outbound:
     """One a process. Raises ValueError for settings that can't be meant, naming the setting."""
 
@@ -79,18 +86,19 @@ class Outbound:
         now: Callable[[], Micros],
         resolve: Resolve = resolve,
         network: httpcore.AsyncNetworkBackend | None = None,
-        trust: ssl.SSLContext | None = None,
+        trust: Callable[[], ssl.SSLContext] = system_trust,
     ) -> None:
         self.settings = settings
         self.timeout_s = settings.timeout_s
         self.now = now
         self.allowed: Allowed = read_allowance(settings.allow)
-        self._trust = trust or _system_trust()
         self._dial = Dial(self.allowed, resolve)
         self._mail: MailServer | None = read_mail_server(settings.smtp_url) if settings.smtp_url else None
+        # A context of its own: httpcore asks for HTTP in the handshake, which a mail server may take amiss.
+        self._mail_trust = trust() if self._mail else None
         self.mail_from = _sender(settings)
         self._threads = Threads(MAX_THREADS)
-        self._transport = _Transport(_Network(self._dial, network or httpcore.AnyIOBackend()), self._trust)
+        self._transport = _Transport(_Network(self._dial, network or httpcore.AnyIOBackend()), trust())
 
     def deadline(self) -> float:
         """The loop's time by which a send that begins now must have ended; for several posts in one send."""
@@ -126,14 +134,14 @@ class Outbound:
 
     async def send_mail(self, mail: EmailMessage, to: str) -> Reply:
         """Hands one mail to the operator's server. Raises NotSent (also when none is set) or NoAnswer."""
-        if self._mail is None or self.mail_from is None:
+        if self._mail is None or self._mail_trust is None or self.mail_from is None:
             raise NotSent("e-mail is not set up: set TOCSIN_SMTP_URL and TOCSIN_SMTP_FROM")
         wide = not to.isascii()
         policy = email.policy.SMTPUTF8 if wide else email.policy.SMTP.clone(cte_type="7bit")
         sender = parseaddr(self.mail_from)[1]
         content = mail.as_bytes(policy=policy)
         return await submit(
-            self._mail, self._dial, self._trust, content=content, sender=sender, to=to, deadline=self.deadline()
+            self._mail, self._dial, self._mail_trust, content=content, sender=sender, to=to, deadline=self.deadline()
         )
 
     async def in_thread(self, work: Callable[[], T]) -> T:
@@ -161,7 +169,8 @@ class Outbound:
             request = httpx.Request("POST", url, headers=sent, content=content or b"", extensions=stage.extensions())
         except (httpx.InvalidURL, UnicodeError):
             raise Forbidden("the address is not a valid URL") from None
-        if request.url.scheme not in ("http", "https") or not request.url.host or request.url.userinfo:
+        where = request.url
+        if where.scheme not in ("http", "https") or not where.host or where.userinfo or (where.port or 80) > 65_535:
             raise Forbidden("the address is not an http or https URL without a user name in it")
         return request
 
@@ -260,31 +269,20 @@ async def _head(chunks: AsyncIterable[bytes]) -> bytes:
     return bytes(read[:MAX_BODY])
 
 
-def _system_trust() -> ssl.SSLContext:
-    """What this machine trusts (and SSL_CERT_FILE, for a company's own authority) plus the usual public ones."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(cafile=certifi.where())
-    return context
-
-
 def _sender(settings: OutboundSettings) -> str | None:
     if settings.smtp_url is None:
         return None
-    name, address = parseaddr(settings.smtp_from or "")
-    if address.count("@") != 1 or any(ord(character) < 0x20 for character in name + address):
+    given = settings.smtp_from or ""
+    if parseaddr(given)[1].count("@") != 1 or not given.isprintable():
         raise ValueError("TOCSIN_SMTP_FROM is needed with TOCSIN_SMTP_URL: an address such as tocsin@example.org")
     return settings.smtp_from
 
 
 def _words(error: BaseException) -> str:
-    """A failure in words that hold no URL, from the deepest cause that says something."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its TLS certificate is not trusted: {cause.verify_message}"
-        if isinstance(cause, ConnectionRefusedError):
-            return "connection refused"
-        cause = cause.__cause__ or cause.__context__
+    """A failure in words that hold no URL, for people."""
+    tls = tls_trouble(error)
+    if tls:
+        return tls
     if isinstance(error, httpcore.ConnectTimeout):
         return "no connection in time"
     if isinstance(error, httpcore.ConnectError):

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import aiosmtplib
 
 from app.notifiers.dial import Dial
-from app.notifiers.errors import NoAnswer, NotSent, OutboundError
+from app.notifiers.errors import NoAnswer, NotSent, OutboundError, tls_trouble
 
 Tls = Literal["starttls", "implicit", "none"]
 
@@ -136,8 +136,6 @@ async def submit(
         return Reply(error.code, error.message)
     except TimeoutError:
         raise session.failure("no answer in time") from None
-    except ssl.SSLError as error:
-        raise session.failure(f"TLS failed: {error.reason or 'not trusted'}") from None
     except (aiosmtplib.SMTPException, OSError) as error:
         raise session.failure(_words(error)) from None
     else:
@@ -148,6 +146,9 @@ async def submit(
 
 
 def _words(error: Exception) -> str:
+    tls = tls_trouble(error)
+    if tls:
+        return tls
     if isinstance(error, aiosmtplib.SMTPServerDisconnected | ConnectionError):
         return "the connection was lost"
     text = str(error)

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, Final
 
-from app.notifiers.errors import Forbidden
 from app.notifiers.guard import Allowed, why_forbidden
 
 _DIALS: Final = frozenset({"socket.connect", "socket.sendto"})
@@ -28,17 +27,20 @@ class Watch:
         self.allowed = allowed
         self.names: list[str] = []
         self.refusal: str | None = None
-        """The first thing that was refused, in words; code under watch may swallow the exception itself."""
+        """The first thing that was refused, in words; the code under watch swallows the exception."""
 
     def judge(self, event: str, args: tuple[Any, ...]) -> None:
-        """Raises Forbidden instead of letting a forbidden dial or any program start."""
+        """Raises PermissionError instead of letting a forbidden dial or any program start.
+
+        An OSError, because that is what every library expects of a dial: it closes its socket and reports a failure.
+        """
         if event == "socket.getaddrinfo":
             self.names.append(str(args[0]))
             return
         reason = self._why(args[1]) if event in _DIALS else "starting a program is not allowed here"
         if reason:
             self.refusal = self.refusal or reason
-            raise Forbidden(reason)
+            raise PermissionError(reason)
 
     def _why(self, address: object) -> str | None:
         if not isinstance(address, tuple):

@@ -198,7 +198,7 @@ def _whole(path: str, value: object) -> int:
 
 
 def _person(path: str, value: object) -> PersonId:
-    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    text = str(value) if isinstance(value, int | str) else ""
     if not re.fullmatch(PERSON, text):
         raise BadField(path, f"must be the id of a person, not {_shown(value)}")
     return PersonId(int(text))

@@ -52,7 +52,7 @@ def _an_instant(text: str) -> str:
 
 def _id_text(value: object) -> object:
     """Ids may come as JSON numbers; they always leave as text."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return str(value) if isinstance(value, int) else value
 
 
 ZoneName = Annotated[str, AfterValidator(_a_zone)]

@@ -51,17 +51,25 @@ class Worker:
         self._lease = lease_s * SECOND
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._looking = False
 
     async def run(self) -> None:
         """Claims and works until stopped."""
         while not self._stopping:
             self._wake.clear()
+            self._looking = True
             pause_s = await self._round()
+            self._looking = False
             self._metrics.last_progress.set(self._clock.now() / SECOND)
             if pause_s and not self._stopping:
                 await self._clock.wait(self._wake, pause_s)
         if self._running:
             await asyncio.wait(self._running)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it works on jobs, or is about to."""
+        return self._looking or bool(self._running)
 
     def stop(self) -> None:
         """Claims nothing new; `run` returns when what is held has finished."""

@@ -10,12 +10,12 @@ may hide firing alerts (max_alerts) and a firing group carries resolved ones. Fi
 from __future__ import annotations
 
 import hashlib
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import orjson
 from pydantic import Field
 
-from app.clock import MINUTE, SECOND, Micros
+from app.clock import DAY, MINUTE, SECOND, Micros
 from app.sources import conventions, grafana_legacy, severity, times
 from app.sources.decode import decode
 from app.sources.event import MAX_LABELS, MAX_TITLE, MAX_VALUE, Event, Reading, Received, Severity, Status, Unreadable
@@ -27,8 +27,10 @@ RESOLVE_TIMEOUT: Micros = 5 * MINUTE
 
 _ENDLESS = frozenset({"Watchdog", "DeadMansSwitch"})
 _RULE_TROUBLE = {"DatasourceNoData": "No data", "DatasourceError": "Query error"}
+_REASON = "grafana_state_reason"
 _TITLES = ("summary", "title", "message", "description")
 _LINKS = (("Dashboard", "dashboardURL"), ("Panel", "panelURL"), ("Silence", "silenceURL"), ("Image", "imageURL"))
+_LEFT_OUT = "The sender left further alerts of this group out: max_alerts of its receiver is set too low."
 _USUAL_KEYS = 7
 _NAMED = 4
 
@@ -49,13 +51,6 @@ class AlertmanagerSettings(SourceSettings):
     )
 
 
-class _Labels(NamedTuple):
-    kept: dict[str, str]
-    canonical: bytes
-    full: dict[str, str]
-    cut: bool
-
-
 class Alertmanager:
     """Alertmanager's webhook. Takes Grafana's body too, and the bare array that is posted to /api/v2/alerts."""
 
@@ -67,12 +62,12 @@ class Alertmanager:
         """See Source.read. A broken alert becomes a problem; the others of its group count."""
         value, scrubbed = decode(received.body)
         problems: list[str] = []
-        if type(value) is list:
+        if type(value) is list and (not value or any(type(alert) is dict for alert in value)):
             events = _array(value, settings, now, problems)
         elif type(value) is dict and type(value.get("alerts")) is list:
             events = _group(value, settings, now, problems)
         elif type(value) is dict and grafana_legacy.speaks(value):
-            events = grafana_legacy.read(value, problems)
+            events = grafana_legacy.read(value)
         elif type(value) is dict and type(value.get("labels")) is dict:
             events = _array([value], settings, now, problems)
         elif type(value) is dict and conventions.speaks(value):
@@ -82,7 +77,7 @@ class Alertmanager:
             raise Unreadable(
                 "This is no Alertmanager or Grafana message: neither `alerts` nor a list of alerts is in it."
             )
-        return finish(events, problems, scrubbed=scrubbed, settings=settings, now=now)
+        return finish(events, problems, scrubbed=scrubbed)
 
 
 class Grafana(Alertmanager):
@@ -96,19 +91,23 @@ def _group(group: dict[str, Any], settings: AlertmanagerSettings, now: Micros, p
     """The webhook: each alert by its own status, else the group's, else by its end."""
     ignored = settings.ignore_labels
     group_status = group.get("status")
-    latest = now + times.DAY
+    latest = now + DAY
     events: list[Event] = []
     for number, alert in enumerate(group["alerts"], 1):
         if type(alert) is not dict or type(labels := alert.get("labels") or {}) is not dict:
             problems.append(_broken(number, alert))
             continue
         if not labels and not alert.get("annotations"):
-            problems.append(_broken(number, alert))
+            if conventions.speaks(alert):
+                events.append(conventions.read(alert, now))
+            else:
+                problems.append(_broken(number, alert))
             continue
         starts, ends = _parse(alert.get("startsAt")), _parse(alert.get("endsAt"))
-        status = alert.get("status")
-        if status not in ("firing", "resolved"):
-            status = _status(status, group_status, ends, now)
+        own = alert.get("status")
+        status: Status = own if own in ("firing", "resolved") else _status(own, group_status, ends, now)
+        if status == "firing" and _is_gone(alert, labels):
+            status = "resolved"
         if status == "firing":
             expires, ends = (ends if ends is not None and ends > now else None), None
         else:
@@ -120,7 +119,8 @@ def _group(group: dict[str, Any], settings: AlertmanagerSettings, now: Micros, p
         events.append(_event(alert, labels, status, starts, ends, expires, ignored))
     hidden = group.get("truncatedAlerts")
     if type(hidden) is int and hidden > 0:
-        problems.append(f"{hidden} alerts of this group were left out by the sender; raise or remove its max_alerts.")
+        # No problem of ours, and the count changes with each message: one unchanging sentence beside the alerts we got.
+        return [event._replace(annotations={**event.annotations, "left_out": _LEFT_OUT}) for event in events]
     return events
 
 
@@ -154,6 +154,14 @@ def _status(own: Any, group: Any, ends: Micros | None, now: Micros) -> Status:
     return "resolved" if ends is not None and ends <= now else "firing"
 
 
+def _is_gone(alert: dict[str, Any], labels: dict[str, Any]) -> bool:
+    """Grafana's word for a series that is no longer there; nobody will say anything more about it."""
+    if _REASON in labels:
+        return text(labels[_REASON]) == "MissingSeries"
+    annotations = alert.get("annotations")
+    return type(annotations) is dict and annotations.get(_REASON) == "MissingSeries"
+
+
 def _empty(labels: dict[str, Any]) -> bool:
     """A label without a value is no label, and the API asks for at least one."""
     return all(value in ("", None) for value in labels.values())
@@ -182,75 +190,71 @@ def _event(
         fingerprint = None
         canonical = _dumps({name: value for name, value in full.items() if name not in ignored}, option=_SORTED)
     identity = _blake2b(canonical, digest_size=16).hexdigest()
-    name = labels.get("alertname", "")
-
-    level: Severity = "error"
-    word = labels.get("severity")
-    if word is not None:
-        known = _severities.get(word) or severity.lookup(word)
-        if known is None:
-            annotations = {**annotations, "severity_raw": word}
-        else:
-            level = known
-    elif "priority" in labels:
-        level = severity.lookup(labels["priority"]) or "error"
-    if name in _ENDLESS:
-        level = "none"
-
-    if name in _RULE_TROUBLE and "rulename" in labels:
-        title = f"{_RULE_TROUBLE[name]}: {labels['rulename']}"
-    else:
-        title = (
-            annotations.get("summary")
-            or annotations.get("title")
-            or annotations.get("message")
-            or annotations.get("description")
-            or name
-        )
-    if not title.isprintable() or not (title := title.strip()):
-        title = _title(annotations, labels)
+    name = full.get("alertname", "")
+    title = _title(name, annotations, full)
     if len(title) > MAX_TITLE:
         title, cut = title[:MAX_TITLE].rstrip(), True
+    level = _severity(name, full)
+    if level is None:
+        annotations = {**annotations, "severity_raw": full["severity"][:MAX_VALUE]}
     if cut or cut_annotations:
         labels = {**labels, TRUNCATED: "true"}
-    if "grafana_state_reason" in annotations or "grafana_state_reason" in labels:
-        reason = annotations.get("grafana_state_reason") or labels.get("grafana_state_reason")
-        if reason == "MissingSeries" and status == "firing":
-            status, expires = "resolved", None
-
     if type(fingerprint) is not str:
         fingerprint = text(fingerprint)
     return Event(
         status,
         f"{fingerprint}/{identity}" if fingerprint else identity,
         title,
-        level,
+        level or severity.UNKNOWN,
         labels,
         annotations,
         _links(alert, annotations),
         starts,
         ends,
         expires,
-        False,  # noqa: FBT003 - by position: names cost a tenth of this function
+        False,
         name == "TestAlert" and labels.get("instance") == "Grafana",
     )
 
 
-def _labels(raw: dict[str, Any]) -> _Labels:
-    """The labels, and the bytes that stand for all of them, whole and in order, for the identity."""
+def _severity(name: str, labels: dict[str, str]) -> Severity | None:
+    """By the label, else by a Grafana user's label `priority`; None for a word nobody knows."""
+    if name in _ENDLESS:
+        return "none"
+    word = labels.get("severity")
+    if word is None:
+        return severity.lookup(labels.get("priority", "")) or severity.UNKNOWN
+    return _severities.get(word) or severity.lookup(word)
+
+
+def _title(name: str, annotations: dict[str, str], labels: dict[str, str]) -> str:
+    if name in _RULE_TROUBLE and "rulename" in labels:
+        # Grafana's own trouble with a rule: the texts are the rule's and say what did not happen.
+        return one_line(f"{_RULE_TROUBLE[name]}: {labels['rulename']}")
+    title = (
+        annotations.get("summary")
+        or annotations.get("title")
+        or annotations.get("message")
+        or annotations.get("description")
+        or name
+    )
+    # Nearly always one good line already; blank ones and those with line breaks take the slow road.
+    return title if title.isprintable() and (title := title.strip()) else _searched_title(annotations, labels)
+
+
+def _labels(raw: dict[str, Any]) -> tuple[dict[str, str], bytes, dict[str, str], bool]:
+    """The labels that are kept; the bytes that stand for all of them, for the identity; all of them; whether any was cut."""
     try:
-        "".join(raw.values())  # learns at the speed of C that each value is text
+        "".join(raw.values())  # learns at the speed of C that each value is text, and below that none is empty
     except TypeError:
         raw = {name: text(value) for name, value in raw.items()}
-    canonical = _dumps(raw, option=_SORTED)
-    # Inside JSON text a quote is escaped, so `:""` can only be an empty value, which is an absent label.
-    if b':""' in canonical:
+    if not all(raw.values()):
         raw = {name: value for name, value in raw.items() if value}
-        canonical = _dumps(raw, option=_SORTED)
+    canonical = _dumps(raw, option=_SORTED)
     if len(canonical) <= MAX_VALUE and len(raw) <= MAX_LABELS:
-        return _Labels(raw, canonical, raw, False)
+        return raw, canonical, raw, False
     kept, cut = bounded(raw)
-    return _Labels(kept, canonical, raw, cut)
+    return kept, canonical, raw, cut
 
 
 def _annotations(raw: Any) -> tuple[dict[str, str], bool]:
@@ -263,8 +267,8 @@ def _annotations(raw: Any) -> tuple[dict[str, str], bool]:
     return (raw, False) if size <= MAX_VALUE and len(raw) <= MAX_LABELS else bounded(raw)
 
 
-def _title(annotations: dict[str, str], labels: dict[str, str]) -> str:
-    """The slow road to a title: texts with line breaks, blank ones, and alerts that have no name at all."""
+def _searched_title(annotations: dict[str, str], labels: dict[str, str]) -> str:
+    """A title out of texts with line breaks, blank ones, or none at all."""
     for candidate in (*(annotations.get(name, "") for name in _TITLES), labels.get("alertname", "")):
         if title := one_line(candidate):
             return title

@@ -25,6 +25,8 @@ KEYS = ("dedup", "dedup_key", "dedupkey", "alert_uid", "alias", "fingerprint", "
 STARTS = ("startsat", "starts_at", "started_at", "start_time", "start")
 ENDS = ("endsat", "ends_at", "ended_at", "resolved_at", "end_time", "end", "timestamp", "time", "date", "createtime")
 PLACES = ("host", "hostname", "instance", "resource", "service", "environment", "source")
+IN_QUERY = ("summary", "details", "action", "dedup")
+"""What may stand in the query of the address, beside a body or without one. Nothing else: a secret may be there too."""
 TITLE_KEY = "text:"
 """What keys made of a title begin with."""
 MAPS = ("labels", "tags", "meta", "attributes")
@@ -71,9 +73,9 @@ def status_of(word: str) -> Status:
 def read(value: Any, now: Micros, query: Mapping[str, str] | None = None) -> Event:
     """The one event in a map, a text, or any other value. Total: whatever it is, it is an alert."""
     fields = {name.lower(): content for name, content in value.items()} if isinstance(value, dict) else {}
-    for name in ("summary", "details", "action", "dedup"):
+    for name in IN_QUERY:
         if query and query.get(name):
-            # GoAlert reads these from the query as well as from the body, the body first for all but the action.
+            # As GoAlert, the body first for all but the action.
             fields[name] = query[name] if name == "action" else fields.get(name) or query[name]
     if "resource" in fields and "event" in fields:
         event = _alerta(fields, now)

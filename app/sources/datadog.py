@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 from app.clock import Micros
 from app.sources import severity, times
 from app.sources.conventions import first_line
-from app.sources.decode import decode
+from app.sources.decode import clean, decode
 from app.sources.event import Event, Reading, Received, Severity, Status, Unreadable
 from app.sources.limits import digest, finish, fitted, links, one_line, text
 from app.sources.source import SourceSettings
@@ -50,10 +50,8 @@ _ENOUGH = frozenset({"title", "message", "transition", "monitor", "cycle", "aggr
 """One of these makes a body Datadog's."""
 
 # A forgotten $ leaves the bare name of the variable, a misspelt one stays as it was written.
-_VARIABLES = frozenset(
-    "ID AGGREG_KEY ALERT_CYCLE_KEY ALERT_ID ALERT_METRIC ALERT_PRIORITY ALERT_QUERY ALERT_SCOPE ALERT_STATUS ALERT_TITLE"
-    " ALERT_TRANSITION ALERT_TYPE DATE EVENT_MSG EVENT_TITLE EVENT_TYPE HOSTNAME LAST_UPDATED LINK ORG_ID ORG_NAME"
-    " PRIORITY SNAPSHOT TAGS TEXT_ONLY_MSG USER".split()
+_VARIABLE = re.compile(
+    "ID|DATE|HOSTNAME|LAST_UPDATED|LINK|PRIORITY|SNAPSHOT|TAGS|TEXT_ONLY_MSG|USER|AGGREG_KEY|(?:EVENT|ORG|ALERT)_[A-Z_]+"
 )
 _LITERAL = re.compile(r"\$\{?[A-Z_]+\}?")
 
@@ -107,7 +105,7 @@ class Datadog:
             raise Unreadable("This is no Datadog message: it has no title, no text, no transition and no alert id.")
         lost = len(bodies) - len(told)
         problems = [f"{lost} of {len(bodies)} parts of the body are no Datadog message."] if lost else []
-        return finish([_event(facts, now) for facts in told], problems, scrubbed=scrubbed, settings=settings, now=now)
+        return finish([_event(facts, now) for facts in told], problems, scrubbed=scrubbed)
 
 
 def _facts(body: Any) -> dict[str, str]:
@@ -133,20 +131,20 @@ def _put(fields: dict[str, str], values: dict[str, Any], prefix: str) -> None:
 def _clean(value: Any) -> str:
     """The text of a value, or nothing when it says that it does not apply."""
     said = text(value).strip()
-    absent = said.lower() in {"null", "none"} or said in _VARIABLES or _LITERAL.fullmatch(said)
+    absent = said.lower() in {"null", "none"} or _VARIABLE.fullmatch(said) or _LITERAL.fullmatch(said)
     return "" if absent else said
 
 
 def _event(facts: Mapping[str, str], now: Micros) -> Event:
     head = _head(facts)
-    markup = html.unescape(facts.get("markup", "")[:_MAX_MARKUP])
+    markup = _unescaped(facts.get("markup", "")[:_MAX_MARKUP])
     monitor = _monitor(markup)
     transition = facts.get("transition") or head.transition
     status = _status(transition, facts.get("type", ""))
     scope = facts.get("scope") or head.scope or monitor.group
     level, raw = _severity(facts, head, transition, status)
     key, cycle = _key(facts, head, monitor, scope)
-    message = html.unescape(facts.get("message", "")).replace("%%%", "").strip()
+    message = _unescaped(facts.get("message", "")).replace("%%%", "").strip()
     name = head.name or first_line(message) or f"Datadog monitor {facts.get('monitor') or monitor.id}".strip()
     dates = [at for fact in ("date", "updated") if (at := times.sane(times.parse(facts.get(fact)), now)) is not None]
     return fitted(
@@ -171,6 +169,10 @@ def _event(facts: Mapping[str, str], now: Micros) -> Event:
             test=head.name.startswith("[TEST]") and "Test notification triggered by" in markup + message,
         )
     )
+
+
+def _unescaped(markup: str) -> str:
+    return clean(html.unescape(markup))
 
 
 def _plain(transition: str) -> str:
@@ -206,7 +208,7 @@ def _monitor(markup: str) -> _Monitor:
     if match is None:
         return _Monitor("", "", "")
     group = _GROUP.search(match[2] or "")
-    return _Monitor(match[1], unquote_plus(group[1]) if group else "", match[0])
+    return _Monitor(match[1], clean(unquote_plus(group[1])) if group else "", match[0].rstrip("?"))
 
 
 def _status(transition: str, kind: str) -> Status:

@@ -6,19 +6,21 @@ message never meets a broken one; a message that does not fit it is told as a pr
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from app.clock import SECOND, Micros
 from app.sources import conventions, severity, times
-from app.sources.decode import decode
+from app.sources.decode import decode, scrub
 from app.sources.event import Event, Reading, Received, Severity, Status, Unreadable
 from app.sources.limits import finish, fitted, links, one_line
-from app.sources.mapping import Lookup, Path, find, look
+from app.sources.mapping import Lookup, Path, find, look, printable
 from app.sources.source import SourceSettings
 
-_Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+_Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(printable)
+]
 
 
 class GenericSettings(SourceSettings):
@@ -76,72 +78,76 @@ class Generic:
 
     def read(self, received: Received, settings: GenericSettings, now: Micros) -> Reading:
         """See Source.read. Takes a map, a list, a text, a form, or fields in the query alone."""
-        query = dict(received.query or {})
-        if not received.body.strip() and any(conventions.first(query, names) for names in _WORTH_READING):
-            body, scrubbed = dict(query), False
+        query, odd = scrub(
+            {name: said for name, said in (received.query or {}).items() if name in conventions.IN_QUERY}
+        )
+        if query and not received.body.strip():
+            body, scrubbed = query, odd
         else:
             body, scrubbed = decode(received.body)
-        problems: list[str] = []
-        events = [
-            _expiring(_event(item, body, settings, query, now, problems), settings, now)
-            for item in _items(body, settings, problems)
-        ]
-        return finish(events, problems, scrubbed=scrubbed, settings=settings, now=now)
+        items, problems, note = _items(body, settings)
+        events = [_event(_Message(item, body, query, note), settings, now) for item in items]
+        return finish(events, problems, scrubbed=scrubbed or odd)
 
 
-_WORTH_READING = (conventions.TITLES, conventions.TEXTS)
+class _Message(NamedTuple):
+    """One event of a request, and where it stood."""
+
+    item: Any
+    body: Any
+    query: dict[str, str]
+    note: str
+    """What of the mapping did not fit the body; empty when all did."""
 
 
-def _items(body: Any, settings: GenericSettings, problems: list[str]) -> list[Any]:
-    """The events of a body, each a map or a text."""
-    items = body
+def _items(body: Any, settings: GenericSettings) -> tuple[list[Any], list[str], str]:
+    """The events of a body, each a map or a text; what in it is neither; and a note on the mapping."""
+    items, note = body, ""
     if settings.events is not None:
         items = find(settings.events, body, body)
         if not isinstance(items, list):
-            problems.append(f"There is no list at `{settings.events}`: the whole body was read as one event.")
-            items = body
+            items, note = body, f"There is no list at `{settings.events}`: the whole body was read as one event."
     if not isinstance(items, list):
         items = [items]
     usable = [item for item in items if isinstance(item, dict | str) and item]
     if items and not usable:
         raise Unreadable("Nothing in the body is an event: a map with fields, a text, or a list of these was expected.")
-    if len(usable) < len(items):
-        problems.append(f"{len(items) - len(usable)} of {len(items)} items of the list are neither a map nor a text.")
-    return usable
+    lost = len(items) - len(usable)
+    return usable, [f"{lost} of {len(items)} items are neither a map nor a text."] if lost else [], note
 
 
-def _event(
-    item: Any, body: Any, settings: GenericSettings, query: dict[str, str], now: Micros, problems: list[str]
-) -> Event:
+def _event(message: _Message, settings: GenericSettings, now: Micros) -> Event:
     """The conventions' event with the mapping laid over it."""
-    event = conventions.read(item, now, query)
+    event = conventions.read(message.item, now, message.query)
 
     def said(lookup: Lookup) -> str:
-        return look(lookup, item, body)
+        return look(lookup, message.item, message.body)
+
+    def at(lookup: Lookup) -> Micros | None:
+        return times.sane(times.parse(said(lookup)), now)
 
     title = one_line(said(settings.title)) or event.title
-    status, level, raw = _status(said(settings.status), event, settings), event.severity, said(settings.severity)
-    annotations = {**event.annotations, **{name: said(lookup) for name, lookup in settings.annotations.items()}}
-    if raw:
-        known = _folded(settings.severities).get(raw.lower()) or severity.lookup(raw)
-        level = known or severity.UNKNOWN
-        annotations["severity_raw"] = "" if known else raw
-    if description := said(settings.description):
-        annotations["description"] = description
-    address = said(settings.link)
+    key, note = _key(message, settings, title, event)
+    status, (level, raw) = _status(said(settings.status), event, settings), _severity(said(settings.severity), settings)
+    own = {
+        "description": said(settings.description) or event.annotations.get("description", ""),
+        "severity_raw": raw if level else event.annotations.get("severity_raw", ""),
+        "mapping": " ".join(part for part in (message.note, note) if part),
+        **{name: said(lookup) for name, lookup in settings.annotations.items()},
+    }
+    fires = status == "firing"
     return fitted(
         event._replace(
             status=status,
-            key=_key(item, body, settings, title, event, problems),
+            key=key,
             title=title,
-            severity=level,
+            severity=level or event.severity,
             labels={**event.labels, **{name: said(lookup) for name, lookup in settings.labels.items()}},
-            annotations=annotations,
-            links=links(("Link", address), *event.links) if address else event.links,
-            starts_at=times.sane(times.parse(said(settings.starts_at)), now) or event.starts_at,
-            ends_at=(times.sane(times.parse(said(settings.ends_at)), now) or event.ends_at)
-            if status == "resolved"
-            else None,
+            annotations={**event.annotations, **own},
+            links=links(("Link", said(settings.link)), *event.links),
+            starts_at=at(settings.starts_at) or event.starts_at,
+            ends_at=(at(settings.ends_at) or event.ends_at) if status == "resolved" else None,
+            expires_at=now + settings.expires_in_s * SECOND if fires and settings.expires_in_s else None,
         )
     )
 
@@ -152,29 +158,30 @@ def _status(word: str, event: Event, settings: GenericSettings) -> Status:
     return _folded(settings.statuses).get(word.lower()) or conventions.status_of(word)
 
 
-def _key(item: Any, body: Any, settings: GenericSettings, title: str, event: Event, problems: list[str]) -> str:
-    """The mapped key; when the message has none at that place, one of its title, and a problem that says so."""
+def _severity(word: str, settings: GenericSettings) -> tuple[Severity | None, str]:
+    """What the mapped word means, and the word itself when nobody knows it. Nothing for no word."""
+    if not word:
+        return None, ""
+    known = _folded(settings.severities).get(word.lower()) or severity.lookup(word)
+    return known or severity.UNKNOWN, "" if known else word
+
+
+def _key(message: _Message, settings: GenericSettings, title: str, event: Event) -> tuple[str, str]:
+    """The mapped key; when the message has none at that place, one of its title, and a note that says so."""
+    missing: list[str] = []
     if settings.key_parts:
-        parts = [look((path,), item, body) for path in settings.key_parts]
+        parts = [look((path,), message.item, message.body) for path in settings.key_parts]
         if all(parts):
-            return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts)
+            return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts), ""
         missing = [path for path, part in zip(settings.key_parts, parts, strict=True) if not part]
     elif settings.key:
-        if found := look(settings.key, item, body):
-            return found
+        if found := look(settings.key, message.item, message.body):
+            return found, ""
         missing = list(settings.key)
-    else:
-        # A mapped title is a better name than what the conventions hashed, unless they found a key of the sender's own.
-        guessed = settings.title and event.key.startswith(conventions.TITLE_KEY)
-        return conventions.title_key(item, title) if guessed else event.key
-    problems.append(f"No key at {', '.join(f'`{path}`' for path in missing)}: the title stands in for it.")
-    return conventions.title_key(item, title)
-
-
-def _expiring(event: Event, settings: GenericSettings, now: Micros) -> Event:
-    if settings.expires_in_s is None or event.status != "firing":
-        return event
-    return event._replace(expires_at=now + settings.expires_in_s * SECOND)
+    elif not settings.title or not event.key.startswith(conventions.TITLE_KEY):
+        return event.key, ""
+    note = f"No key at {', '.join(f'`{path}`' for path in missing)}: the title stands in for it." if missing else ""
+    return conventions.title_key(message.item, title), note
 
 
 def _folded(table: dict[str, Any]) -> dict[str, Any]:

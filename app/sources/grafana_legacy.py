@@ -6,6 +6,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from app.sources.decode import clean
 from app.sources.event import Event, Status
 from app.sources.limits import fitted, links, one_line, text
 
@@ -18,11 +19,13 @@ def speaks(value: dict[str, Any]) -> bool:
     return "ruleId" in value and "state" in value
 
 
-def read(value: dict[str, Any], problems: list[str]) -> list[Event]:
-    """One event a rule, whatever the number of series that match; none while the rule is pending or paused."""
+def read(value: dict[str, Any]) -> list[Event]:
+    """One event a rule, whatever the number of series that match.
+
+    None for a rule that is pending or paused: there is nothing to open or to close.
+    """
     state = text(value.get("state")).strip().lower()
     if state in {"pending", "paused"}:
-        problems.append(f"Grafana says that the rule is {state}: there is nothing to open or to close.")
         return []
     status: Status = "resolved" if state == "ok" else "firing"
     name = one_line(text(value.get("ruleName"))) or _PREFIX.sub("", one_line(text(value.get("title"))))
@@ -49,7 +52,7 @@ def _key(value: dict[str, Any]) -> str:
     except ValueError:
         host, query = "", {}
     org = text(value.get("orgId")) or query.get("orgId", [""])[0]
-    return f"{host}/{org}/{text(value['ruleId'])}"
+    return clean(f"{host}/{org}/{text(value['ruleId'])}")
 
 
 def _shared_tags(matches: Any) -> dict[str, str]:

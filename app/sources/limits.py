@@ -12,15 +12,12 @@ from typing import Any
 
 import orjson
 
-from app.clock import SECOND, Micros
 from app.sources.event import MAX_LABELS, MAX_TITLE, MAX_VALUE, Event, Reading
-from app.sources.source import SourceSettings
 
 TRUNCATED = "tocsin_truncated"
 SCRUBBED = "tocsin_scrubbed"
 
-_WEB = ("http://", "https://")
-_NO_HOST = tuple(scheme + mark for scheme in _WEB for mark in "/?#:@\\")
+_NO_HOST = "/?#:@\\"
 _CONTROLS = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029], " ")
 
 
@@ -49,12 +46,19 @@ def one_line(value: str) -> str:
 
 def is_web(address: str) -> bool:
     """Whether `address` is an http or https address with a host, without spaces or invisible characters."""
+    if address.startswith("https://"):
+        host = address[8:9]
+    elif address.startswith("http://"):
+        host = address[7:8]
+    else:
+        return False
+    # An empty host is "in" the text too; what has just the greatest length was cut, and what was scrubbed leads astray.
     return (
-        address.startswith(_WEB)
-        and not address.startswith(_NO_HOST)
+        host not in _NO_HOST
         and address.isprintable()
         and " " not in address
-        and 8 <= len(address) <= MAX_VALUE
+        and "\ufffd" not in address
+        and len(address) < MAX_VALUE
     )
 
 
@@ -98,16 +102,8 @@ def fitted(event: Event) -> Event:
     return event._replace(title=title[:MAX_TITLE].rstrip(), labels=labels, annotations=annotations)
 
 
-def finish(
-    events: Sequence[Event], problems: Sequence[str], *, scrubbed: bool, settings: SourceSettings, now: Micros
-) -> Reading:
-    """The reading of one request, with the mark of scrubbed text and the integration's own expiry on its events."""
+def finish(events: Sequence[Event], problems: Sequence[str], *, scrubbed: bool) -> Reading:
+    """The reading of one request, with the mark of scrubbed text on its events."""
     if scrubbed:
         events = [event._replace(labels={**event.labels, SCRUBBED: "true"}) for event in events]
-    if settings.expire_after_s is not None:
-        end = now + settings.expire_after_s * SECOND
-        events = [
-            event._replace(expires_at=end) if event.status == "firing" and event.expires_at is None else event
-            for event in events
-        ]
     return Reading(tuple(events), tuple(problems))

@@ -27,8 +27,16 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def printable(written: str) -> str:
+    """The text itself, or a ValueError when it holds what nobody can see."""
+    if not written.isprintable():
+        raise ValueError("there are invisible characters in it, such as a line break")
+    return written
+
+
 def _checked_path(path: str) -> str:
     """The path itself, or a ValueError that says how to write it better."""
+    printable(path)
     if path.startswith("="):
         return path
     if path != path.strip() or not path:

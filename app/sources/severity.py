@@ -14,30 +14,34 @@ from app.sources.event import Severity
 UNKNOWN: Severity = "error"
 """What a word that is in no table, and no word at all, count as."""
 
-_BY_SEVERITY: dict[Severity, str] = {
-    "critical": "critical crit fatal emergency emerg panic disaster page severe blocker alert highest sev0 sev1 p0 p1",
-    "error": "error err high major urgent failure failed sev2 p2",
-    "warning": "warning warn medium moderate average minor degraded sev3 p3",
-    "info": "info information informational notice low lowest trivial debug verbose trace ok normal success cleared"
-    " sev4 sev5 p4 p5",
+_WORDS: Mapping[Severity, str] = {
+    "critical": "critical,crit,fatal,emergency,emerg,panic,disaster,page,severe,blocker,alert,highest,sev0,sev1,p0,p1",
+    "error": "error,err,high,major,urgent,failure,failed,sev2,p2",
+    "warning": "warning,warn,medium,moderate,average,minor,degraded,not classified,sev3,p3",
+    "info": "info,information,informational,notice,low,lowest,trivial,debug,verbose,trace,ok,normal,success,cleared"
+    ",sev4,sev5,p4,p5",
     "none": "none",
 }
 
-WORDS: Mapping[str, Severity] = MappingProxyType(
-    {word: severity for severity, words in _BY_SEVERITY.items() for word in words.split()}
-    | {"not classified": "warning"}
-)
+_COMMON: dict[str, Severity] = {word: level for level, words in _WORDS.items() for word in words.split(",")}
+_NUMBERS: dict[str, Severity] = {
+    "0": "warning",
+    "1": "info",
+    "2": "warning",
+    "3": "warning",
+    "4": "error",
+    "5": "critical",
+}
+
+WORDS: Mapping[str, Severity] = MappingProxyType(_COMMON)
 """The common table, lower case. Average and P3 are warnings, High and P2 errors, Disaster and P1 critical."""
 
-ZABBIX: Mapping[str, Severity] = MappingProxyType(
-    {**WORDS, "0": "warning", "1": "info", "2": "warning", "3": "warning", "4": "error", "5": "critical"}
-)
+ZABBIX: Mapping[str, Severity] = MappingProxyType(_COMMON | _NUMBERS)
 """{EVENT.NSEVERITY}: the number is the same in every language, and stays when an admin renames the words.
 0, not classified, is what a trigger has when nobody chose: it tells nothing, so it is neither noise nor a page at 3:00."""
 
 DATADOG: Mapping[str, Severity] = MappingProxyType(
-    {"p1": "critical", "p2": "error", "p3": "warning", "p4": "info", "p5": "info"}
-    | {"error": "error", "warning": "warning", "info": "info"}
+    {word: _COMMON[word] for word in ("p1", "p2", "p3", "p4", "p5", "error", "warning", "info")}
 )
 """$ALERT_PRIORITY and $ALERT_TYPE. `success` means resolved and says nothing of how bad it was; `normal` and `low` are
 $PRIORITY, the priority of the event, and not the monitor's."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
+from app.sources.decode import decode
+from app.sources.event import Unreadable
 from app.sources.limits import text
 
 _NAMES = ("tag", "key", "name")
@@ -48,8 +48,8 @@ def _pairs(value: Any, separator: str) -> Iterator[tuple[str, str]]:
 def _text_pairs(value: str, separator: str) -> Iterator[tuple[str, str]]:
     if value.lstrip().startswith(("[", "{")):
         try:
-            inner = orjson.loads(value)
-        except orjson.JSONDecodeError:
+            inner = decode(value.encode()).value
+        except Unreadable:
             inner = None
         if isinstance(inner, list | dict):
             yield from _pairs(inner, separator)

@@ -33,6 +33,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "ip": ("host_ip",),
     "group": ("host_group", "host_groups"),
     "trigger": ("trigger_id", "triggerid"),
+    "service": ("service_name",),
     "item": ("item_name", "item"),
     "opdata": ("event_opdata", "item_value"),
     "description": ("trigger_description", "alert_message", "message"),
@@ -40,7 +41,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "source": ("event_source",),
     "user": ("event_update_user", "user_fullname"),
     "note": ("event_update_message",),
-    "started": ("event_timestamp", "event_time", "timestamp"),
+    "started": ("event_timestamp", "timestamp", "event_time"),
     "ended": ("event_recovery_timestamp", "event_recovery_time"),
     "link": ("link", "trigger_url", "event_url", "url", "link_to_upstream_details"),
     "zabbix": ("zabbix_url",),
@@ -48,11 +49,22 @@ NAMES: dict[str, tuple[str, ...]] = {
 """What we want to know, and the parameters that may say it, the best first."""
 
 _MACRO = re.compile(r"\{[$#A-Z][^}]*\}")
+_UNFILLED = re.compile(r"\{\$?[A-Z]+[._][A-Z0-9._]*\}")
 _IN_LINK = re.compile(r"[?&]triggerid=(\d{1,20})\b")
 _WORDS = re.compile(r"[a-z]+")
 _DIGITS = re.compile(r"\d{1,20}")
 _SAID = frozenset({"event", "value", "name", "host", "trigger", "description"})
 """One of these makes a body Zabbix's."""
+
+
+_TEST = Event(
+    status="firing",
+    key="test",
+    title="Test of the Zabbix media type",
+    severity="info",
+    annotations={"description": "No macro was filled in: this is what the Test button of a media type sends."},
+    test=True,
+)
 
 
 class ZabbixSettings(SourceSettings):
@@ -74,15 +86,16 @@ class Zabbix:
         problems: list[str] = []
         for body in bodies:
             facts, literal = _facts(body)
-            if facts.keys() & _SAID:
+            filled = {fact for fact, said in facts.items() if not (literal and _UNFILLED.search(said))}
+            if filled & _SAID:
                 events += _events(facts, now)
             elif literal:
-                events.append(_test(facts))
+                events.append(_TEST)
             else:
                 problems.append("A part of the body is no Zabbix message: it has no event, name, host or trigger.")
         if problems and len(problems) == len(bodies):
             raise Unreadable("This is no Zabbix message: it has no event id, event name, host or trigger.")
-        return finish(events, problems, scrubbed=scrubbed, settings=settings, now=now)
+        return finish(events, problems, scrubbed=scrubbed)
 
 
 def _facts(body: Any) -> tuple[dict[str, str], bool]:
@@ -99,18 +112,6 @@ def _facts(body: Any) -> tuple[dict[str, str], bool]:
             fields.setdefault(name.lower(), said)
     found = {fact: next((fields[name] for name in names if name in fields), "") for fact, names in NAMES.items()}
     return {fact: said for fact, said in found.items() if said}, literal
-
-
-def _test(facts: Mapping[str, str]) -> Event:
-    """The Test button of a media type fills in no macro at all."""
-    return Event(
-        status="firing",
-        key="test",
-        title="Test of the Zabbix media type",
-        severity="info",
-        annotations={"description": facts.get("note", "The Test button was pressed: no macro was filled in.")},
-        test=True,
-    )
 
 
 def _events(facts: Mapping[str, str], now: Micros) -> list[Event]:
@@ -206,6 +207,7 @@ def _labels(facts: Mapping[str, str], title: str) -> dict[str, str]:
         "host": facts.get("host", ""),
         "host_ip": facts.get("ip", ""),
         "host_group": facts.get("group", ""),
+        "service": facts.get("service", ""),
         "trigger_id": _trigger(facts),
         "severity": facts.get("word", ""),
     }

@@ -16,7 +16,7 @@ from app.notifiers.notifier import Accepted, Action, Delivered, Refused, TryAgai
 from app.notifiers.outbound import Outbound, OutboundSettings
 from app.notifiers.registry import build, parse_address
 from tests.harness.providers import Answering, answering, free_port
-from tests.harness.reach import CANARY, GOOD, HTTP, MESSAGE, NOW, document, reach
+from tests.harness.reach import CANARY, GOOD, HTTP, MESSAGE, NOW, document, no_trust, reach
 
 REMOTE = tuple(kind for kind in build(offered=()) if kind != "console")
 OWN_HTTP = tuple(kind for kind in HTTP if kind != "apprise")
@@ -54,7 +54,7 @@ async def test_too_many_requests_is_try_again(kind):
     [
         ("0", 0.0),
         ("120", 120.0),
-        ("Thu, 19 Nov 2026 02:27:00 GMT", 60.0 * 20 + 20),
+        ("Wed, 18 Nov 2026 11:27:00 GMT", 60.0 * 20 + 20),
         ("Thu, 19 Nov 2020 00:00:00 GMT", 0.0),
         ("99999999999999999999", 86_400.0),
         ("soon", None),
@@ -126,7 +126,7 @@ async def test_a_second_complaint_is_refused_and_not_repeated(kind):
 
 @pytest.mark.parametrize("kind", OWN_HTTP)
 async def test_both_forms_together_keep_to_the_one_deadline(kind):
-    async with reach(kind) as to:
+    async with reach(kind, quick=True) as to:
         to.http.script.extend([Answering(400), Answering(how="hang")])
         began = asyncio.get_running_loop().time()
         assert isinstance(await to.send(), Unknown)
@@ -151,7 +151,12 @@ ERRORS_IN_200 = [
     ("slack", Answering(200, b""), Refused, "not as Slack"),
     ("ntfy", Answering(200, b"<html>captive portal</html>"), Refused, "not as ntfy"),
     ("ntfy", answering(200, {"id": ""}), Refused, "not as ntfy"),
-    ("telegram", answering(200, {"ok": False, "error_code": 403, "description": "bot was blocked"}), Refused, "blocked"),
+    (
+        "telegram",
+        answering(200, {"ok": False, "error_code": 403, "description": "bot was blocked"}),
+        Refused,
+        "blocked",
+    ),
     ("telegram", answering(200, {"ok": False}), Refused, "200"),
     ("telegram", Answering(200, b"[]"), Refused, "not as Telegram"),
     ("telegram", Answering(200, b"\xff"), Refused, "not as Telegram"),
@@ -177,7 +182,7 @@ async def test_telegram_says_in_its_body_how_long_to_wait():
 
 @pytest.mark.parametrize("kind", REMOTE)
 async def test_no_answer_in_time_is_unknown(kind):
-    async with reach(kind) as to:
+    async with reach(kind, quick=True) as to:
         to.weather("hang")
         assert isinstance(await to.send(), Unknown)
 
@@ -185,7 +190,7 @@ async def test_no_answer_in_time_is_unknown(kind):
 @pytest.mark.parametrize("kind", OWN_HTTP)
 @pytest.mark.parametrize("how", ["hang_in_body", "drop_in_body", "nonsense"])
 async def test_half_an_answer_is_no_answer(kind, how):
-    async with reach(kind) as to:
+    async with reach(kind, quick=True) as to:
         to.http.usual = Answering(200, GOOD[kind].body or b"xxxx", how=how)
         assert isinstance(await to.send(), Unknown)
 
@@ -199,10 +204,14 @@ async def test_a_connection_lost_after_the_request_is_unknown(kind):
 
 @pytest.mark.parametrize("kind", REMOTE)
 async def test_a_connection_lost_before_the_request_was_read(kind):
-    """Mail knows that nothing was handed over yet; over HTTP the bytes had left, so it can't be known."""
+    """Mail knows that nothing was handed over yet; over HTTP the bytes had left, so it can't be known.
+
+    Apprise's thread may see the reset while it still connects; then surely nothing was sent.
+    """
+    expected = {"email": TryAgain, "apprise": (Unknown, TryAgain)}.get(kind, Unknown)
     async with reach(kind) as to:
         to.weather("drop_before")
-        assert isinstance(await to.send(), TryAgain if kind == "email" else Unknown)
+        assert isinstance(await to.send(), expected)
 
 
 @pytest.mark.parametrize("kind", REMOTE)
@@ -212,7 +221,7 @@ async def test_no_connection_is_try_again(kind):
         api = f"http://provider.test:{port}"
         smtp = f"smtp://provider.test:{port}?tls=none"
         settings = replace(to.outbound.settings, telegram_api=api, smtp_url=smtp)
-        outbound = Outbound(settings, now=lambda: NOW, resolve=_loopback)
+        outbound = Outbound(settings, now=lambda: NOW, resolve=_loopback, trust=no_trust)
         address = parse_address(build(offered=()), kind, document(kind, port))
         outcome = await to.notifier.send(address, MESSAGE, outbound)
         await outbound.aclose()
@@ -225,7 +234,7 @@ async def _loopback(host, port):
 
 @pytest.mark.parametrize("kind", HTTP)
 async def test_an_address_that_may_not_be_dialled_is_refused_and_says_which_setting_to_change(kind):
-    async with reach(kind, OutboundSettings(timeout_s=0.4)) as to:
+    async with reach(kind, allow=()) as to:
         outcome = await to.send()
         assert isinstance(outcome, Refused), outcome
         assert "TOCSIN_OUTBOUND_ALLOW" in outcome.reason
@@ -234,7 +243,7 @@ async def test_an_address_that_may_not_be_dialled_is_refused_and_says_which_sett
 
 @pytest.mark.parametrize("kind", REMOTE)
 async def test_a_cancelled_send_leaves_no_connection_open(kind):
-    async with reach(kind) as to:
+    async with reach(kind, quick=True) as to:
         to.weather("hang")
         task = asyncio.ensure_future(to.send())
         await asyncio.wait_for(to.fake.asked.wait(), 2)
@@ -246,7 +255,7 @@ async def test_a_cancelled_send_leaves_no_connection_open(kind):
 
 @pytest.mark.parametrize("kind", [kind for kind in REMOTE if kind != "apprise"])
 async def test_after_a_hang_the_next_send_works(kind):
-    async with reach(kind) as to:
+    async with reach(kind, quick=True) as to:
         to.weather("hang")
         await to.send()
         to.weather("fine")
@@ -257,7 +266,7 @@ async def test_after_a_hang_the_next_send_works(kind):
 @pytest.mark.parametrize("weather", WEATHERS)
 async def test_no_secret_is_in_an_outcome_or_a_log(kind, weather, caplog):
     caplog.set_level(logging.DEBUG)
-    async with reach(kind) as to:
+    async with reach(kind, quick=True) as to:
         to.weather(weather)
         outcome = await to.send()
         assert CANARY not in repr(outcome)
@@ -270,8 +279,9 @@ async def test_no_secret_is_in_an_outcome_or_a_log(kind, weather, caplog):
 @pytest.mark.parametrize("status", [400, 403, 429, 500])
 async def test_a_provider_that_echoes_the_request_does_not_get_secrets_into_the_reason(kind, status):
     """Telegram and ntfy are quoted in reasons: their errors come in the JSON field that is quoted."""
+    secret = {"telegram": f"123456:{CANARY}", "ntfy": f"tk_{CANARY}"}.get(kind, CANARY)
     async with reach(kind) as to:
-        quoted = f"bad token 123456:{CANARY} or tk_{CANARY} at /services/T0/B0/{CANARY}"
+        quoted = f"bad token {secret} " * 50
         body = {"ok": False, "description": quoted, "error": quoted}
         for answer in (Answering(status, echo=True), answering(status, body)):
             to.http.usual = answer
@@ -303,8 +313,8 @@ async def test_the_console_delivers_a_page_that_shows_where_to_answer():
 
 async def test_the_console_draws_without_lines_where_the_encoding_has_none():
     raw = io.BytesIO()
-    outcome = await _on_console(io.TextIOWrapper(raw, "ascii"), replace(MESSAGE, title="Ünicode 🔥"))
-    assert outcome == Delivered()
+    stream = io.TextIOWrapper(raw, "ascii")
+    assert await _on_console(stream, replace(MESSAGE, title="Ünicode 🔥")) == Delivered()
     assert b"| ?nicode ?" in raw.getvalue()
 
 
@@ -322,7 +332,7 @@ async def test_the_console_lets_no_terminal_sequence_through():
 
 async def _on_console(stream, message):
     notifier = build(stream, offered=())["console"]
-    outbound = Outbound(OutboundSettings(), now=lambda: NOW)
+    outbound = Outbound(OutboundSettings(), now=lambda: NOW, trust=no_trust)
     outcome = await notifier.send(notifier.Address(), message, outbound)
     await outbound.aclose()
     return outcome
@@ -330,7 +340,7 @@ async def _on_console(stream, message):
 
 async def test_mail_without_a_server_is_refused_with_the_setting_to_change():
     notifiers = build(offered=())
-    outbound = Outbound(OutboundSettings(), now=lambda: NOW)
+    outbound = Outbound(OutboundSettings(), now=lambda: NOW, trust=no_trust)
     outcome = await notifiers["email"].send(parse_address(notifiers, "email", {"to": "a@b.org"}), MESSAGE, outbound)
     await outbound.aclose()
     assert isinstance(outcome, Refused)

@@ -49,12 +49,12 @@ class FakeMailServer:
         self._protocols: set[_Protocol] = set()
         self.port = 0
 
-    async def handle_RCPT(self, server: Any, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+    async def handle_RCPT(self, server: Any, session: Session, envelope: Envelope, address: str, options: Any) -> str:  # noqa: N802 - aiosmtpd's name
         if self.at_rcpt.startswith("250"):
             envelope.rcpt_tos.append(address)
         return self.at_rcpt
 
-    async def handle_DATA(self, server: _Protocol, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, server: _Protocol, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         self.asked.set()
         if self.how == "hang":
             await asyncio.get_running_loop().create_future()
@@ -68,7 +68,7 @@ class FakeMailServer:
 
     def authenticate(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         self.logins.append((data.login, data.password))
-        return AuthResult(success=data.password == self.password)
+        return AuthResult(success=data.password == self.password, handled=False)
 
     async def all_closed(self) -> None:
         """Returns when no client holds a session any more; fails after two seconds."""
@@ -87,9 +87,13 @@ class FakeMailServer:
         self._protocols.discard(protocol)
         self._closed.set()
 
-    def close_all(self) -> None:
+    async def close_all(self) -> None:
+        """Ends what is left; aiosmtpd itself never ends a session whose STARTTLS failed."""
         for protocol in tuple(self._protocols):
             protocol.transport.abort()
+            if protocol._handler_coroutine is not None:
+                protocol._handler_coroutine.cancel()
+                await asyncio.wait([protocol._handler_coroutine])
 
 
 class _Protocol(SMTP):
@@ -126,15 +130,17 @@ class _Protocol(SMTP):
 
 
 @contextlib.asynccontextmanager
-async def mail_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeMailServer]:
-    """A mail server on a free port of loopback; with `tls` it offers STARTTLS."""
+async def mail_server(
+    starttls: ssl.SSLContext | None = None, implicit: ssl.SSLContext | None = None
+) -> AsyncIterator[FakeMailServer]:
+    """A mail server on a free port of loopback, offering STARTTLS or speaking TLS from the first byte."""
     fake = FakeMailServer()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Protocol(fake, tls, loop), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: _Protocol(fake, starttls, loop), "127.0.0.1", 0, ssl=implicit)
     fake.port = server.sockets[0].getsockname()[1]
     try:
         yield fake
     finally:
         server.close()
-        fake.close_all()
+        await fake.close_all()
         await server.wait_closed()

@@ -57,6 +57,8 @@ class FakeProvider:
     def __init__(self, usual: Answering) -> None:
         self.usual = usual
         self.script: deque[Answering] = deque()
+        self.by_path: dict[str, Answering] = {}
+        """What one path answers, when the script is used up."""
         self.seen: list[Seen] = []
         self.accepted = 0
         self.open = 0
@@ -100,6 +102,7 @@ class FakeProvider:
                 self.asked.set()
                 return _reset(writer)
             seen = await _read(reader)
+            answer = self.by_path.get(seen.path, answer) if answer is self.usual else answer
             self.seen.append(seen)
             self.asked.set()
             if answer.how == "hang":
@@ -161,6 +164,7 @@ async def provider(usual: Answering | None = None, tls: ssl.SSLContext | None = 
     finally:
         server.close()
         fake.close_all()
+        await fake.all_closed()
         await server.wait_closed()
 
 

@@ -7,9 +7,13 @@ the outbound. Apprise resolves by itself, so it is given the number.
 from __future__ import annotations
 
 import contextlib
+import ssl
+import warnings
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
+
+from apprise.plugins import url_to_dict
 
 from app.clock import SECOND, Micros
 from app.notifiers.notifier import Action, Message, Notifier, Outcome
@@ -21,6 +25,12 @@ from tests.harness.providers import Answering, FakeProvider, answering, provider
 NOW: Micros = 1_795_000_000 * SECOND
 HOST = "provider.test"
 CANARY = "c4naryc4naryc4naryc4naryc4nary00"
+
+with warnings.catch_warnings():
+    # Apprise loads its 180 plugins with its first URL: half a second that no test shall be measured by, and one of them
+    # imports a module that Python 3.11 and 3.12 call deprecated.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    url_to_dict("json://localhost")
 
 Weather = Literal["fine", "busy", "broken", "no_such_address", "hang", "drop_before", "drop_after"]
 
@@ -63,6 +73,11 @@ def document(kind: str, port: int) -> dict[str, Any]:
         "telegram": {"token": f"123456:{CANARY}", "chat_id": "-1001234"},
         "apprise": {"url": f"json://ana:{CANARY}@127.0.0.1:{port}/{CANARY}?+X-Token={CANARY}"},
     }[kind]
+
+
+def no_trust() -> ssl.SSLContext:
+    """Trusts nobody, and is made in no time: for tests without TLS."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @dataclass
@@ -109,15 +124,15 @@ class Reach:
 
 
 @contextlib.asynccontextmanager
-async def reach(kind: str, settings: OutboundSettings | None = None) -> AsyncIterator[Reach]:
-    """A notifier of this kind and its provider, ready; `settings` may change the time limit and what is allowed."""
+async def reach(kind: str, *, quick: bool = False, allow: tuple[str, ...] = ("127.0.0.0/8",)) -> AsyncIterator[Reach]:
+    """A notifier of this kind and its provider, ready. `quick` is for tests that wait for the time limit."""
     async with contextlib.AsyncExitStack() as stack:
-        wanted = settings or OutboundSettings(timeout_s=0.4, allow=("127.0.0.0/8",))
         http = await stack.enter_async_context(provider(GOOD[kind])) if kind in GOOD else None
         mail = await stack.enter_async_context(mail_server()) if kind == "email" else None
         port = http.port if http else mail.port if mail else 0
-        wanted = replace(
-            wanted,
+        wanted = OutboundSettings(
+            timeout_s=0.5 if quick else 5.0,
+            allow=allow,
             telegram_api=f"http://{HOST}:{port}",
             smtp_url=f"smtp://tocsin:{CANARY}@{HOST}:{port}?tls=none" if mail else None,
             smtp_from="Tocsin <tocsin@example.org>",
@@ -130,7 +145,7 @@ async def reach(kind: str, settings: OutboundSettings | None = None) -> AsyncIte
             resolved.append(host)
             return ("127.0.0.1",) if host == HOST else ()
 
-        outbound = Outbound(wanted, now=lambda: NOW, resolve=resolve)
+        outbound = Outbound(wanted, now=lambda: NOW, resolve=resolve, trust=no_trust)
         stack.push_async_callback(outbound.aclose)
         notifiers = build(offered=())
         address = parse_address(notifiers, kind, document(kind, port))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from hypothesis import strategies as st
 
-from app.clock import HOUR, MINUTE, Micros, from_datetime
+from app.clock import HOUR, MINUTE, Micros, from_datetime, to_datetime
 from app.ids import PersonId
 from app.oncall.schedule import Layer, Override, OverrideId, Restriction, Schedule
 
@@ -70,18 +70,11 @@ _people = st.sampled_from((ANA, BEN, CLEO, DAN, EVA))
 _clocks = st.builds(time, st.integers(0, 23), st.sampled_from((0, 1, 15, 30, 45, 59)))
 _restrictions = st.builds(Restriction, st.frozensets(st.integers(0, 6), min_size=1), _clocks, _clocks)
 
-near_a_change = st.builds(
-    lambda night, minutes: night + minutes * MINUTE,
-    st.sampled_from(NIGHTS_OF_CHANGE),
-    st.integers(-4 * 24 * 60, 4 * 24 * 60),
-)
-"""Instants within some days of a change of the clocks."""
-
 
 @st.composite
 def layers(draw: st.DrawFn, name: str, around: Micros) -> Layer:
     """A layer that is mostly under way at `around`, sometimes bounded close to it."""
-    year = datetime.fromtimestamp(around / 1e6, UTC).year
+    today = to_datetime(around).date()
     bound = st.none() | st.integers(-72, 72).map(lambda hours: around + hours * HOUR)
     starts_at, ends_at = draw(bound), draw(bound)
     if starts_at is not None and ends_at is not None and ends_at <= starts_at:
@@ -91,7 +84,7 @@ def layers(draw: st.DrawFn, name: str, around: Micros) -> Layer:
         tuple(draw(st.lists(_people, max_size=4))),
         draw(st.sampled_from(("day", "week"))),
         draw(st.integers(1, 3)),
-        draw(st.dates(date(year - 1, 1, 1), date(year, 12, 31))),
+        today + timedelta(days=draw(st.integers(-3, 3) | st.integers(-500, 0))),
         draw(_clocks),
         tuple(draw(st.lists(_restrictions, max_size=3))),
         starts_at,

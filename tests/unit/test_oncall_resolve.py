@@ -359,6 +359,20 @@ def test_an_override_fills_a_gap_but_one_in_place_of_somebody_does_not():
         ),
         (OFFICE, [], "2026-01-05T08:00:00Z", "2026-01-05T20:00:00Z"),
         (WEEKEND, [], "2026-01-09T18:00:00-05:00", "2026-01-12T09:00:00-05:00"),
+        # However many handoffs it hides.
+        (
+            Schedule("UTC", (daily("a", "2026-01-01", "00:00", ANA, BEN),)),
+            [override(1, "2026-01-07T00:00:00Z", "2036-01-07T00:00:00Z", DAN)],
+            "2026-01-07T00:00:00Z",
+            "2036-01-07T00:00:00Z",
+        ),
+        # Before the first turn, also of one person alone.
+        (
+            Schedule("UTC", (daily("a", "2026-01-01", "09:00", ANA),)),
+            [],
+            "2020-01-06T00:00:00Z",
+            "2026-01-01T09:00:00Z",
+        ),
         # One person alone at all hours, or a rota that is over: never.
         (Schedule("UTC", (daily("a", "2026-01-01", "00:00", ANA, ANA),)), [], "2026-01-06T00:00:00Z", None),
         (

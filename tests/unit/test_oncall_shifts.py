@@ -94,6 +94,13 @@ def test_a_gap_says_why_nobody_is_on_call():
     assert shifts(empty, (), 0, MAX_RANGE) == ()
 
 
+def test_a_window_that_is_open_when_the_first_turn_starts_begins_with_that_turn():
+    rota = Schedule("UTC", (daily("a", "2026-01-05", "23:00", ANA, BEN, only=(window("22:00", "06:00"),)),))
+    assert shifts(rota, (), at("2026-01-01T00:00:00Z"), at("2026-01-06T12:00:00Z")) == (
+        turn("2026-01-05T23:00:00Z", "2026-01-06T06:00:00Z", ANA, "a", 1),
+    )
+
+
 def test_a_day_and_a_night_that_meet_leave_no_gap_when_they_meet_in_a_missing_or_repeated_hour():
     """The fault of others: windows kept as offsets slide apart on the night of a change."""
     for zone, nights in (

@@ -112,6 +112,13 @@ def test_a_wall_time_has_come_exactly_when_the_clock_has_reached_it(change, befo
     assert (instant(zone(name), time_asked) <= moment) == (time_asked <= wall(zone(name), moment))
 
 
+@given(st.sampled_from(ZONES), st.integers(at("2014-01-01T00:00:00Z"), at("2037-01-01T00:00:00Z")))
+def test_an_instant_is_found_again_to_the_microsecond_unless_the_clock_stands_then(name, moment):
+    found = instant(zone(name), wall(zone(name), moment))
+    stands = to_datetime(moment).astimezone(zone(name)).fold == 1
+    assert found < moment if stands else found == moment
+
+
 @given(change=st.sampled_from(CHANGES), steps=st.lists(st.integers(0, 9 * 3600), min_size=2, max_size=20))
 def test_the_clock_never_goes_back(change, steps):
     name, second = change

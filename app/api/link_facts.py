@@ -1,0 +1,184 @@
+"""What the page behind a link shows, read in one transaction; and the log of who opened it.
+
+Everything is bounded, whatever an incident holds: 100,000 alerts cost as much as ten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import func, insert, select
+
+from app.clock import Micros
+from app.dedup.tables import alerts
+from app.incidents import ledger
+from app.incidents.incident import Incident
+from app.incidents.respond import NoSuchIncident
+from app.incidents.tables import timeline
+from app.paging.links import Expired, Link
+from app.paging.tables import link_opens, pages
+from app.paging.visitors import Visitor, shown
+from app.store import resources
+from app.store.database import Reading, Writing
+
+MAX_ALERTS = 10
+MAX_ENTRIES = 10
+MAX_OPENS = 50
+MAX_MACHINE_OPENS = 25
+"""Rows kept for one incident; of machines at most half, so that scanners don't hide that a person looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert of the incident."""
+
+    title: str
+    severity: str
+    count: int
+    first_seen_at: Micros
+    last_seen_at: Micros
+    resolved_at: Micros | None
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    links: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The last page of the link's person: why them."""
+
+    number: int
+    level: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One entry of the timeline."""
+
+    at: Micros
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that the page needs."""
+
+    now: Micros
+    incident: Incident
+    service: str
+    zone: str
+    told: Told | None
+    alerts: tuple[Alert, ...]
+    happened: tuple[Happened, ...]
+    """Newest first."""
+
+
+async def facts_of(view: Reading, link: Link) -> Facts:
+    """Raises NoSuchIncident, or Expired when the link's person was removed."""
+    incident = await ledger.by_number(view, link.number)
+    if incident is None or incident.id != link.incident_id:
+        raise NoSuchIncident("this link's incident is not here")
+    return Facts(
+        now=view.now,
+        incident=incident,
+        service=await _service(view, incident),
+        zone=await _zone(view, link),
+        told=await _told(view, link),
+        alerts=await _alerts(view, incident.id),
+        happened=await _happened(view, incident.id),
+    )
+
+
+async def _service(view: Reading, incident: Incident) -> str:
+    if incident.service_id is None:
+        return ""
+    found = await resources.load(view, "service", [incident.service_id], deleted=True)
+    return found[incident.service_id].name if incident.service_id in found else ""
+
+
+async def _zone(view: Reading, link: Link) -> str:
+    """Where the person lives; a link ends with its person."""
+    if link.person_id is None:
+        return "UTC"
+    person = (await resources.load(view, "person", [link.person_id])).get(link.person_id)
+    if person is None:
+        raise Expired("this link's person was removed")
+    return str(person.document.get("time_zone") or "UTC")
+
+
+async def _told(view: Reading, link: Link) -> Told | None:
+    whose = pages.c.person_id == link.person_id if link.person_id else pages.c.recipient == link.recipient
+    question = (
+        select(pages.c.number, pages.c.level, pages.c.reason)
+        .where(pages.c.incident_id == link.incident_id, whose, pages.c.state.in_(("sent", "waiting", "failed")))
+        .order_by(pages.c.number.desc())
+        .limit(1)
+    )
+    row = (await view.conn.execute(question)).first()
+    return Told(row.number, row.level, row.reason) if row else None
+
+
+async def _alerts(view: Reading, incident_id: int) -> tuple[Alert, ...]:
+    """Those that fire first, oldest first; the rest as room is left."""
+    question = select(alerts).where(alerts.c.incident_id == incident_id).order_by(alerts.c.id).limit(MAX_ALERTS)
+    firing = (await view.conn.execute(question.where(alerts.c.resolved_at.is_(None)))).all()
+    over = (await view.conn.execute(question.where(alerts.c.resolved_at.is_not(None)))).all()
+    return tuple(_alert(row) for row in [*firing, *over][:MAX_ALERTS])
+
+
+def _alert(row: Any) -> Alert:
+    return Alert(
+        title=row.title,
+        severity=row.severity,
+        count=row.count,
+        first_seen_at=row.first_seen_at,
+        last_seen_at=row.last_seen_at,
+        resolved_at=row.resolved_at,
+        labels=orjson.loads(row.labels),
+        annotations=orjson.loads(row.annotations),
+        links=tuple((str(text), str(url)) for text, url in orjson.loads(row.links)),
+    )
+
+
+async def _happened(view: Reading, incident_id: int) -> tuple[Happened, ...]:
+    question = (
+        select(timeline.c.at, timeline.c.actor, timeline.c.reason)
+        .where(timeline.c.incident_id == incident_id)
+        .order_by(timeline.c.id.desc())
+        .limit(MAX_ENTRIES)
+    )
+    return tuple(Happened(*row) for row in await view.conn.execute(question))
+
+
+async def has_room(view: Reading, link: Link, visitor: Visitor) -> bool:
+    """Whether one more visit of this kind is kept."""
+    question = (
+        select(link_opens.c.by, func.count()).where(link_opens.c.incident_id == link.incident_id).group_by("by")
+    )
+    kept = {by: many for by, many in await view.conn.execute(question)}  # noqa: C416 - rows are no pairs to the type checker
+    if visitor.by == "machine" and kept.get("machine", 0) >= MAX_MACHINE_OPENS:
+        return False
+    return sum(kept.values()) < MAX_OPENS
+
+
+async def note_visit(tx: Writing, link: Link, visitor: Visitor, agent: str) -> None:
+    """Writes down who opened a link; beyond the limits nothing."""
+    if not await has_room(tx, link, visitor):
+        return
+    await tx.conn.execute(
+        insert(link_opens).values(
+            id=tx.new_id(),
+            incident_id=link.incident_id,
+            recipient=link.recipient,
+            action=link.action,
+            at=tx.now,
+            by=visitor.by,
+            why=visitor.why,
+            user_agent=shown(agent),
+        )
+    )

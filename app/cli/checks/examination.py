@@ -1,0 +1,92 @@
+"""The whole examination: gathers facts where they are, has each file of this folder judge its own."""
+
+from __future__ import annotations
+
+import asyncio
+
+from alembic.script import ScriptDirectory
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.cli.checks import clocks, configured, postgres, reach, schema, sqlite, ways_in, ways_out
+from app.cli.checks.finding import Finding, wrong
+from app.cli.storage import in_database
+from app.cli.trouble import Trouble
+from app.clock import Micros, SystemClock, from_datetime
+from app.incidents.tables import timeline
+from app.notifiers import registry
+from app.oncall.walltime import TZDATA_VERSION
+from app.settings import Settings
+from app.store import migrate
+from app.store.database import Reading, Store
+from app.store.tables import revisions
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every finding, in the order in which one would put them right."""
+    clock = SystemClock()
+    start = clocks.read(clock)
+    found = _database(settings)
+    links = ways_out.judge_public_url(settings.public_url, settings.base_url)
+    mail = settings.smtp_url.get_secret_value()
+    if mail:
+        found.append(asyncio.run(ways_out.ask_mail_server(mail)))
+    machine = clocks.judge_machine(start, clocks.read(clock))
+    return [*found, links, machine, clocks.judge_zones(TZDATA_VERSION, start.wall)]
+
+
+def _database(settings: Settings) -> list[Finding]:
+    file = settings.sqlite_file
+    unopened = sqlite.before_opening(file) if file is not None else None
+    if unopened is not None:
+        return [unopened]
+
+    async def look(store: Store) -> list[Finding]:
+        return await _in_store(settings, store)
+
+    try:
+        return in_database(settings, look)
+    except Trouble as trouble:
+        return [wrong("database", trouble.message, "nothing in it can be looked at before that")]
+
+
+async def _in_store(settings: Settings, store: Store) -> list[Finding]:
+    async with store.reader.connect() as conn:
+        found = await _server(settings, store, conn)
+        state = schema.judge(await conn.run_sync(schema.revision), migrate.head(), _known_schemas())
+    found.append(state)
+    return found if state.mark != "ok" else [*found, *await _rows(settings, store)]
+
+
+async def _server(settings: Settings, store: Store, conn: AsyncConnection) -> list[Finding]:
+    if settings.sqlite_file is not None:
+        return sqlite.judge(await sqlite.gather(conn, settings.sqlite_file))
+    found = postgres.judge(await postgres.gather(conn))
+    before = store.clock.now()
+    told = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
+    return [*found, clocks.judge_database(before, from_datetime(told), store.clock.now())]
+
+
+async def _rows(settings: Settings, store: Store) -> list[Finding]:
+    seen = await store.read(configured.read)
+    facts = await store.read(ways_in.gather, seen)
+    newest = await store.read(_newest)
+    return [
+        *clocks.judge_newest(newest, store.clock.now()),
+        *ways_in.judge(facts, seen),
+        *reach.judge(seen),
+        *ways_out.judge_addresses(seen, registry.build(), mail=bool(settings.smtp_url.get_secret_value())),
+    ]
+
+
+async def _newest(view: Reading) -> Micros | None:
+    """When the last thing was written down; ids are in order of time, so each is one look at an index."""
+    happened = select(timeline.c.at).order_by(timeline.c.id.desc()).limit(1)
+    changed = select(func.max(revisions.c.changed_at))
+    found = [(await view.conn.execute(question)).scalar() for question in (happened, changed)]
+    return max((at for at in found if at is not None), default=None)
+
+
+def _known_schemas() -> frozenset[str]:
+    scripts = ScriptDirectory(str(migrate.SCRIPTS))
+    return frozenset(script.revision for script in scripts.walk_revisions())

@@ -1,0 +1,109 @@
+"""Whether an alert would reach somebody: now, at each level of each policy, and at every hour of the days ahead. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from app.cli.checks.configured import AHEAD, Configured, Rota
+from app.cli.checks.finding import Finding, ok, warn, wrong
+from app.clock import DAY, Micros, to_datetime
+from app.notifiers.text import one_line
+from app.oncall.shifts import gaps, shifts
+
+ABOUT = "on call"
+
+
+def judge(seen: Configured) -> list[Finding]:
+    """Services, levels, gaps and people, in this order."""
+    if not seen.policies:
+        return [
+            warn(
+                ABOUT,
+                "no escalation policy exists: every page goes to the server's console",
+                "make one: POST /v1/policies",
+            )
+        ]
+    return [*_services(seen), *_levels(seen), *_gaps(seen), *_people(seen)]
+
+
+def _services(seen: Configured) -> Iterator[Finding]:
+    for service in seen.services.values():
+        name = f"service {one_line(service.name)}"
+        if service.policy_id is None:
+            yield warn(name, "it has no escalation policy: its pages go to the server's console", "set its policy_id")
+        elif int(service.policy_id) not in seen.policies:
+            yield wrong(
+                name, "its escalation policy was deleted: its pages go to the server's console", "set its policy_id"
+            )
+        if service.team_id is not None and int(service.team_id) not in seen.teams:
+            yield warn(name, "the team that owns it was deleted", "set its team_id")
+
+
+def _levels(seen: Configured) -> Iterator[Finding]:
+    for policy_id, plans in seen.told.items():
+        for number, plan in enumerate(plans, start=1):
+            where = f"policy {one_line(seen.policies[policy_id].name)}, level {number}"
+            told = ", ".join(dict.fromkeys(one_line(page.recipient) for page in plan.pages))
+            missed = "; ".join(one_line(one.reason) for one in plan.missed)
+            if not told:
+                yield wrong(where, f"it reaches nobody now: {missed}", "change its targets, or who is on call")
+            elif missed:
+                yield warn(where, f"it reaches {told} now, but {missed}", "change its targets, or who is on call")
+            else:
+                yield ok(where, f"it reaches {told} now")
+
+
+def _gaps(seen: Configured) -> Iterator[Finding]:
+    for rota in _rotas_in_use(seen).values():
+        empty = gaps(rota.schedule, rota.overrides, seen.now, seen.now + AHEAD)
+        about, days = f"schedule {rota.name}", AHEAD // DAY
+        if not empty:
+            yield ok(about, f"somebody is on call at every hour of the next {days} days")
+            continue
+        first, more = empty[0], len(empty) - 1
+        also = f", and {more} more such times in the next {days} days" if more else ""
+        hours = f"from {_when(first.starts_at)} to {_when(first.ends_at)}"
+        yield warn(
+            about, f"nobody is on call {hours}{also}", "add a layer or an override, or see that another level answers"
+        )
+
+
+def _people(seen: Configured) -> Iterator[Finding]:
+    for person_id, why in _counted_on(seen).items():
+        person = seen.people.get(person_id)
+        if person is None:
+            yield wrong("people", f"somebody who was deleted {why}", "take them out")
+        elif not any(method.enabled for method in person.contact_methods):
+            yield wrong(
+                f"person {one_line(person.name)}",
+                f"they have no contact method that is enabled, and {why.replace('takes', 'take').replace('is', 'are')}",
+                "add or enable one",
+            )
+
+
+def _counted_on(seen: Configured) -> dict[int, str]:
+    """Everybody that some policy may page within the days ahead, with the first reason found."""
+    found: dict[int, str] = {}
+    for rota in _rotas_in_use(seen).values():
+        for shift in shifts(rota.schedule, rota.overrides, seen.now, seen.now + AHEAD):
+            found.setdefault(int(shift.person), f"takes a turn in {rota.name} from {_when(shift.starts_at)}")
+    for policy in seen.policies.values():
+        for target in (target for level in policy.levels for target in level.targets):
+            name = one_line(policy.name)
+            if target.kind == "person":
+                found.setdefault(int(target.id), f"is named in policy {name}")
+            elif target.kind == "team" and int(target.id) in seen.teams:
+                team = seen.teams[int(target.id)]
+                for member in team.members:
+                    found.setdefault(int(member.person_id), f"is in team {one_line(team.name)} of policy {name}")
+    return found
+
+
+def _rotas_in_use(seen: Configured) -> dict[int, Rota]:
+    targets = (target for policy in seen.policies.values() for level in policy.levels for target in level.targets)
+    wanted = dict.fromkeys(int(target.id) for target in targets if target.kind == "schedule")
+    return {rota_id: seen.rotas[rota_id] for rota_id in wanted if rota_id in seen.rotas}
+
+
+def _when(at: Micros) -> str:
+    return to_datetime(at).strftime("%a %d %b %H:%M UTC")

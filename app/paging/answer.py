@@ -1,0 +1,103 @@
+"""What a person does by a link: one deed, in one transaction, the same however often it comes.
+
+A page may be old when its button is pressed, so two things are never done by surprise: an incident that somebody else has
+is taken from them only when that was asked for (`held`), and resolve, escalate and snooze act only on the state the
+person saw (`stale`). An acknowledgement of an incident nobody has always counts.
+Knows no HTTP.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import select
+
+from app.incidents import ledger, respond
+from app.incidents.incident import Incident, Resolution
+from app.incidents.respond import NoSuchIncident
+from app.incidents.states import OPEN_STATES
+from app.incidents.tables import timeline
+from app.paging.links import Expired, Link
+from app.store import resources
+from app.store.database import Reading, Writing
+
+Said = Literal["acknowledged", "taken_over", "snoozed", "escalated", "resolved", "already", "held", "stale", "over"]
+"""`already`: the same person had done just that. `over`: the incident is no longer open. Those and `held`, `stale`
+changed nothing."""
+
+DONE: frozenset[Said] = frozenset({"acknowledged", "taken_over", "snoozed", "escalated", "resolved"})
+"""Answers after which something is different."""
+
+_KINDS = {"acknowledge": "acknowledged", "snooze": "snoozed", "escalate": "escalated", "resolve": "resolved"}
+_DEEDS = (*_KINDS.values(), "ack_expired", "reopened")
+"""Entries of the timeline that raise the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was chosen beside the link."""
+
+    take_over: bool = False
+    snooze_s: int = 900
+    resolution: Resolution = "fix"
+
+
+async def answer(tx: Writing, link: Link, wish: Wish) -> Said:
+    """Does what the link may do. Raises NoSuchIncident, or Expired when the link's person was removed."""
+    incident = await ledger.by_number(tx, link.number, lock=True)
+    if incident is None or incident.id != link.incident_id:
+        raise NoSuchIncident("this link's incident is not here")
+    await check_person(tx, link)
+    refusal = _refusal(incident, link, wish)
+    if refusal == "stale" and await _did_it(tx, incident, link):
+        return "already"
+    return refusal or await _act(tx, incident, link, wish)
+
+
+async def check_person(view: Reading, link: Link) -> None:
+    """Raises Expired when the link's person was removed: their links end with them."""
+    if link.person_id is not None and not await resources.load(view, "person", [link.person_id]):
+        raise Expired("this link's person was removed")
+
+
+def _refusal(incident: Incident, link: Link, wish: Wish) -> Said | None:
+    """Why nothing is to be done, if so. Pure."""
+    if incident.state not in OPEN_STATES:
+        return "already" if link.action == "resolve" and incident.resolved_by == link.actor else "over"
+    if link.epoch and link.epoch != incident.epoch:
+        return "stale"
+    mine = incident.acknowledged_by == link.actor
+    if link.action == "acknowledge" and incident.state == "acknowledged" and mine:
+        return "already"
+    if link.action in ("acknowledge", "snooze") and incident.state == "acknowledged" and not mine:
+        return None if wish.take_over else "held"
+    return None
+
+
+async def _did_it(tx: Writing, incident: Incident, link: Link) -> bool:
+    """Whether the last change was this same person doing this same thing: a button pressed twice."""
+    question = (
+        select(timeline.c.kind, timeline.c.actor)
+        .where(timeline.c.incident_id == incident.id, timeline.c.kind.in_(_DEEDS))
+        .order_by(timeline.c.id.desc())
+        .limit(1)
+    )
+    last = (await tx.conn.execute(question)).first()
+    return last is not None and (last.kind, last.actor) == (_KINDS[link.action], link.actor)
+
+
+async def _act(tx: Writing, incident: Incident, link: Link, wish: Wish) -> Said:
+    match link.action:
+        case "acknowledge":
+            await respond.acknowledge(tx, link.number, link.actor)
+            return "taken_over" if incident.state == "acknowledged" else "acknowledged"
+        case "snooze":
+            await respond.snooze(tx, link.number, link.actor, wish.snooze_s)
+            return "snoozed"
+        case "escalate":
+            await respond.escalate(tx, link.number, link.actor)
+            return "escalated"
+        case "resolve":
+            await respond.resolve(tx, link.number, link.actor, wish.resolution)
+            return "resolved"

@@ -1,0 +1,1 @@
+"""Measures Tocsin from outside, as its senders and its people see it. Never asserts; prints."""

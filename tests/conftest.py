@@ -1,0 +1,44 @@
+"""Fixtures shared by all tests: a fresh database of each kind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.clock import SystemClock
+from app.ids import ProcessIds
+from app.store.database import open_store
+from app.store.migrate import migrate
+from tests.harness.postgres import Cluster, cluster
+
+TEMPLATE = "tocsin_template"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL server of this test process, with a migrated template database."""
+    with cluster() as running:
+        running.admin(f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)", f"CREATE DATABASE {TEMPLATE}")
+        asyncio.run(_migrated(running.url(TEMPLATE)))
+        yield running
+
+
+async def _migrated(url: str) -> None:
+    store = open_store(url, SystemClock(), ProcessIds())
+    await migrate(store)
+    await store.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database; each test that asks runs on both kinds."""
+    if request.param == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path}/tocsin.db"
+        return
+    running: Cluster = request.getfixturevalue("postgres")
+    url = running.fresh(TEMPLATE)
+    yield url
+    running.drop(url)

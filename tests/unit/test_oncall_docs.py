@@ -1,0 +1,46 @@
+"""What docs/schedules.md shows is what happens."""
+
+import json
+import re
+from pathlib import Path
+
+from app.oncall.codec import from_document, override_from_document
+from app.oncall.resolve import NOBODY, ByLayer
+from app.oncall.schedule import Layer, OverrideId, Restriction
+from app.oncall.shifts import gaps, shifts
+from tests.harness.rotas import at
+
+PAGE = (Path(__file__).parents[2] / "docs" / "schedules.md").read_text("utf-8")
+
+
+def rows(heading):
+    """The cells of the first table under the heading."""
+    table = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
+    cells = [re.split(r"\s*\|\s*", line.strip("| ")) for line in table.splitlines() if line.startswith("|")]
+    return cells[2:]
+
+
+def said(why):
+    match why:
+        case ByLayer(layer=layer, turn=turn):
+            return f"{layer}, turn {turn}"
+        case _:
+            return f"override {why.override} in place of {why.replaces}"
+
+
+def test_the_worked_example_is_what_comes_out():
+    documents = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
+    schedule, overrides = from_document(documents[0]), [override_from_document(documents[1], OverrideId(1))]
+    expected = [(at(since), at(until), person, why) for since, until, person, why in rows("A worked example")]
+    start, end = expected[0][0], expected[-1][1]
+    found = shifts(schedule, overrides, start, end)
+    assert [(shift.starts_at, shift.ends_at, str(shift.person), said(shift.why)) for shift in found] == expected
+    assert gaps(schedule, overrides, start, end) == ()
+
+
+def test_every_key_and_every_reason_is_told():
+    told = set(re.findall(r"`(\w+)`", " ".join(row[0] for row in rows("The document"))))
+    assert told == {"time_zone", "layers"} | set(Layer.__slots__) | set(Restriction.__slots__)
+    for reason in NOBODY:
+        assert f"`{reason}`" in PAGE
+    assert re.findall(r"`(\w+)`", PAGE.split("for a named reason: ")[1].split(".")[0]) == list(NOBODY)

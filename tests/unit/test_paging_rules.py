@@ -1,0 +1,106 @@
+"""What follows a send, who is told at a level, and how a person is reached: tables of facts and properties."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.clock import SECOND
+from app.notifiers.notifier import Accepted, Delivered, Refused, TryAgain, Unknown
+from app.paging.plan import Missed, Position, Reached, next_position, plan_level
+from app.paging.retry import LONGEST_ASKED_S, MAX_TRIES, MAX_UNKNOWN_TRIES, Again, Done, Failed, after_send, backoff_s
+from app.people.person import ContactMethod, Person, steps
+
+NOW = 1_767_571_200_000_000
+
+
+@pytest.mark.parametrize("outcome", [Delivered("r"), Accepted()])
+def test_what_was_taken_is_done(outcome: Delivered | Accepted) -> None:
+    assert after_send(outcome, 1, NOW, 0.5) == Done()
+
+
+def test_what_was_refused_is_never_sent_again() -> None:
+    assert after_send(Refused("wrong number"), 1, NOW, 0.5) == Failed("wrong number")
+
+
+def test_a_provider_in_trouble_is_tried_again_with_growing_pauses_and_then_given_up() -> None:
+    pauses = []
+    for tries in range(1, MAX_TRIES):
+        following = after_send(TryAgain("503"), tries, NOW, 1.0)
+        assert isinstance(following, Again)
+        assert following.beside
+        pauses.append((following.at - NOW) // SECOND)
+    assert pauses == [2, 4, 8, 16, 32]
+    assert isinstance(after_send(TryAgain("503"), MAX_TRIES, NOW, 1.0), Failed)
+
+
+def test_retry_after_is_kept_but_not_without_end() -> None:
+    asked = after_send(TryAgain("429", after_s=90), 1, NOW, 0.0)
+    assert isinstance(asked, Again)
+    assert asked.at == NOW + 90 * SECOND
+    endless = after_send(TryAgain("429", after_s=86_400), 1, NOW, 0.0)
+    assert isinstance(endless, Again)
+    assert endless.at == NOW + LONGEST_ASKED_S * SECOND
+
+
+def test_no_answer_is_tried_again_a_few_times_only() -> None:
+    assert isinstance(after_send(Unknown("timeout"), 1, NOW, 0.0), Again)
+    assert isinstance(after_send(Unknown("timeout"), MAX_UNKNOWN_TRIES, NOW, 0.0), Failed)
+
+
+@given(st.integers(1, 60), st.floats(0, 1, exclude_max=True))
+def test_a_pause_is_at_least_a_second_and_at_most_a_minute(tries: int, chance: float) -> None:
+    assert 1.0 <= backoff_s(tries, chance) <= 60.0
+
+
+PUSH = ContactMethod(id="1", kind="ntfy", label="push")
+SMS = ContactMethod(id="2", kind="webhook", label="sms")
+OFF = ContactMethod(id="3", kind="email", label="mail", enabled=False)
+
+
+def person(**more: object) -> Person:
+    return Person.model_validate({"name": "Ana", "contact_methods": [PUSH, SMS, OFF], **more})
+
+
+def test_without_rules_the_methods_stand_in_for_each_other_in_order() -> None:
+    assert [(step.method.label, step.delay_s, step.fallback) for step in steps(person(), "high")] == [
+        ("push", 0, False),
+        ("sms", 0, True),
+    ]
+
+
+def test_rules_are_followed_in_order_of_delay_and_only_for_their_urgency() -> None:
+    rules = [
+        {"contact_method": "sms", "delay_s": 120},
+        {"contact_method": "1", "delay_s": 0},
+        {"contact_method": "sms", "urgency": "low"},
+        {"contact_method": "mail", "delay_s": 5},
+    ]
+    found = steps(person(rules=rules), "high")
+    assert [(step.method.label, step.delay_s) for step in found] == [("push", 0), ("sms", 120)]
+
+
+def test_a_rule_that_names_no_contact_method_of_the_person_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match="fax.*known: .*push"):
+        person(rules=[{"contact_method": "fax"}])
+
+
+def test_nobody_is_told_twice_on_one_level_and_who_can_not_be_reached_is_named() -> None:
+    ana = Reached(1, "Ana", "on call in Primary", person=person())
+    ben = Reached(2, "Ben", "named", person=Person(name="Ben"))
+    plan = plan_level([ana, ben, Reached(1, "Ana", "member of team", person=person()), Missed("gone")], "high")
+    assert [(page.recipient, page.notifier, page.fallback) for page in plan.pages] == [
+        ("Ana", "ntfy", False),
+        ("Ana", "webhook", True),
+    ]
+    assert [one.reason for one in plan.missed] == ["Ben has no contact method that is enabled", "gone"]
+
+
+@given(st.integers(1, 20), st.integers(0, 9))
+def test_a_policy_tells_every_level_in_every_round_and_then_ends(levels: int, repeat: int) -> None:
+    told, at = [], next_position(Position(0, 0), levels, repeat)
+    while at is not None:
+        told.append((at.round, at.level))
+        at = next_position(Position(at.level + 1, at.round), levels, repeat)
+    assert told == [(round_, level) for round_ in range(repeat + 1) for level in range(levels)]
