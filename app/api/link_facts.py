@@ -158,9 +158,11 @@ async def _happened(view: Reading, incident_id: int) -> tuple[Happened, ...]:
 async def has_room(view: Reading, link: Link, visitor: Visitor) -> bool:
     """Whether one more visit of this kind is kept."""
     question = (
-        select(link_opens.c.by, func.count()).where(link_opens.c.incident_id == link.incident_id).group_by("by")
+        select(link_opens.c.by, func.count())
+        .where(link_opens.c.incident_id == link.incident_id)
+        .group_by(link_opens.c.by)
     )
-    kept = {by: many for by, many in await view.conn.execute(question)}  # noqa: C416 - rows are no pairs to the type checker
+    kept: dict[str, int] = {row[0]: row[1] for row in await view.conn.execute(question)}
     if visitor.by == "machine" and kept.get("machine", 0) >= MAX_MACHINE_OPENS:
         return False
     return sum(kept.values()) < MAX_OPENS

@@ -34,6 +34,7 @@ def serve(host: str | None, port: int | None) -> None:
 
 def run(settings: Settings) -> None:
     """Serves until stopped. Raises Trouble when it can't start."""
+    _on_stop(lambda: None)
     import asyncio
     import sys
 
@@ -42,7 +43,7 @@ def run(settings: Settings) -> None:
 
     bound = listening(settings)
     logs.set_up(settings.log_format, settings.log_level, sys.stderr)
-    _stop_without_fuss(bound)
+    _on_stop(lambda: bound)
     with database_trouble(settings), asyncio.Runner(loop_factory=_quick_loop()) as runner:
         runner.run(server.serve(settings, bound=bound))
 
@@ -65,7 +66,7 @@ def listening(settings: Settings) -> socket.socket:
         raise Trouble(f"can't listen on {where}: {why}") from None
 
 
-def _stop_without_fuss(bound: socket.socket) -> None:
+def _on_stop(bound: Callable[[], socket.socket | None]) -> None:
     """SIGTERM and SIGINT end this process with status 0.
 
     While the server runs, uvicorn takes the signals; when it has stopped it hands them on to whoever had them before. By
@@ -73,8 +74,9 @@ def _stop_without_fuss(bound: socket.socket) -> None:
     """
 
     def on_signal(_: int, __: Any) -> None:
-        if bound.fileno() != -1:
-            os._exit(0)  # nothing was answered yet; a clean way out would have to wait for the migration
+        listening_at = bound()
+        if listening_at is None or listening_at.fileno() != -1:
+            os._exit(0)  # nothing was answered yet; a way out with all courtesies would have to wait for the migration
 
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)

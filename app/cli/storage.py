@@ -9,7 +9,7 @@ import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from app.cli.trouble import Trouble
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.store.database import Store
 
 T = TypeVar("T")
+SEE: Final = "; see TOCSIN_DATABASE_URL"
 
 
 def in_database(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
@@ -66,7 +67,7 @@ def explained(settings: Settings, error: BaseException) -> str:
     file = settings.sqlite_file
     if file is not None and (fault := file_fault(file)):
         why = fault
-    return f"the database {shown} can't be used: {why}; see TOCSIN_DATABASE_URL"
+    return f"the database {shown} can't be used: {why}{SEE}"
 
 
 def _deepest(error: BaseException) -> str:

@@ -77,6 +77,11 @@ class Committer:
         """Requests that wait to be committed."""
         return len(self._queue)
 
+    @property
+    def unwritten(self) -> int:
+        """Alerts whose repeats are still to be added up."""
+        return len(self._touches)
+
     async def commit(self, arrival: Arrival) -> None:
         """Returns once all that the request said is on disk. Raises Overloaded, or why it could not be written."""
         size = len(arrival.prepared)

@@ -37,7 +37,7 @@ KNOWN: tuple[tuple[str, str], ...] = (
     (r"mattermost-bot|rocket\.chat|synapse|zulip|google-chat|line-poker", "a chat's link preview"),
     (r"iframely|embedly|redditbot|pinterestbot|mastodon|vkshare", "a link preview"),
     # Office asks whether a link is a document before it hands it to the browser; Defender looks behind links.
-    (r"microsoft office|ms-?office|oneoutlook|office existence|office protocol", "Microsoft Office or Outlook"),
+    (r"microsoft office|ms-?office|oneoutlook", "Microsoft Office or Outlook"),
     (r"safelinks|windows-?defender|smartscreen", "Microsoft's link scanner"),
     (r"barracuda", "Barracuda's link scanner"),
     (r"proofpoint", "Proofpoint's link scanner"),
@@ -45,22 +45,24 @@ KNOWN: tuple[tuple[str, str], ...] = (
     (r"ironport|ciscosecureemail|talos", "Cisco's link scanner"),
     (r"symantec|messagelabs|cloudmark", "Symantec's link scanner"),
     (r"trendmicro|trend micro|\btmes\b", "Trend Micro's link scanner"),
-    (r"sophos|fortinet|fortimail|forcepoint|fireeye|trellix|zscaler|checkpoint|vade ?secure|hornetsecurity|kaspersky"
-     r"|bitdefender|f-secure|virustotal|urlscan|netcraft|phishtank|trustwave", "a link scanner"),
+    (r"sophos|fortinet|fortimail|forcepoint|fireeye|trellix|zscaler", "a mail gateway's link scanner"),
+    (r"checkpoint|vade ?secure|hornetsecurity|kaspersky|bitdefender|f-secure", "a mail gateway's link scanner"),
+    (r"virustotal|urlscan|netcraft|phishtank|trustwave", "a link scanner"),
     # Search engines and their helpers.
-    (r"googlebot|google-safety|googleimageproxy|google-pageren|google web preview|adsbot|feedfetcher|google-read-aloud"
-     r"|apis-google|google-inspectiontool|googleother", "a machine of Google's"),
-    (r"bingbot|applebot|yandex|baiduspider|duckduckbot|petalbot|bytespider|gptbot|chatgpt-user|claudebot|perplexitybot",
-     "a search engine or assistant"),
+    (r"googlebot|googleother|google-safety|google-inspectiontool|apis-google|adsbot", "a machine of Google's"),
+    (r"googleimageproxy|google-pageren|google web preview|feedfetcher|google-read-aloud", "a machine of Google's"),
+    (r"bingbot|applebot|yandex|baiduspider|duckduckbot|petalbot", "a search engine"),
+    (r"bytespider|gptbot|chatgpt-user|claudebot|perplexitybot", "an assistant's crawler"),
     # Programs and libraries.
-    (r"\bcurl/|\bwget/|python-|python/|aiohttp|httpx/|go-http-client|\bjava/|okhttp|apache-httpclient|libwww-perl"
-     r"|node-fetch|axios/|undici|\bgot \(|guzzlehttp|ruby|faraday|postmanruntime|insomnia|powershell|winhttp|reqwest"
-     r"|dart[:/]|restsharp|httpie/|blackbox exporter|uptime", "a program, not a browser"),
+    (r"\bcurl/|\bwget/|httpie/|powershell|postmanruntime|insomnia", "a program, not a browser"),
+    (r"python-|python/|aiohttp|httpx/|go-http-client|reqwest|ruby|faraday", "a program, not a browser"),
+    (r"\bjava/|okhttp|apache-httpclient|dart[:/]|restsharp|winhttp|libwww-perl", "a program, not a browser"),
+    (r"node-fetch|axios/|undici|\bgot \(|guzzlehttp|uptime|blackbox exporter", "a program, not a browser"),
     (r"headlesschrome|phantomjs|puppeteer|playwright|selenium|cypress|lighthouse", "an automated browser"),
     # Whoever says what it is. Cubot is a maker of phones.
-    (r"(?<!cu)bot\b|crawler|spider|\bscan(?:ner)?\b|link ?check|preview|prefetch|\bfetch(?:er)?\b|monitor",
-     "it calls itself a machine"),
-)  # fmt: skip
+    (r"(?<!cu)bot\b|crawler|spider|\bscan(?:ner)?\b|link ?check", "it calls itself a machine"),
+    (r"preview|prefetch|\bfetch(?:er)?\b|monitor", "it calls itself a machine"),
+)
 """What a user agent contains, and who that is; the first that fits counts. Case does not."""
 
 _KNOWN = tuple((re.compile(pattern, re.IGNORECASE), why) for pattern, why in KNOWN)

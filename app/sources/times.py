@@ -19,6 +19,9 @@ _NANOSECONDS = 10**17
 _EARLIEST: Micros = 100_000_000 * SECOND
 """March 1973. What is before that is a zero, a year 0001 or a mistake, never the start of an alert."""
 
+_LATEST: Micros = 253_402_300_800 * SECOND
+"""The end of the year 9999, in UTC: beyond it nothing can be shown."""
+
 _NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,9})?")
 
 
@@ -64,7 +67,7 @@ def _text(text: str) -> Micros | None:
         instant = from_datetime(at if at.tzinfo else at.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         return None
-    return instant if instant >= _EARLIEST else None
+    return instant if _EARLIEST <= instant < _LATEST else None
 
 
 def _epoch(number: float) -> Micros | None:

@@ -93,7 +93,7 @@ class Zabbix:
                 events.append(_TEST)
             else:
                 problems.append("A part of the body is no Zabbix message: it has no event, name, host or trigger.")
-        if problems and len(problems) == len(bodies):
+        if len(problems) == len(bodies):
             raise Unreadable("This is no Zabbix message: it has no event id, event name, host or trigger.")
         return finish(events, problems, scrubbed=scrubbed)
 

@@ -260,7 +260,7 @@ class TestForms:
 
 def test_the_recommended_body_of_the_docs_is_read_whole():
     """The JSON in docs/sources.md, filled in as Datadog would."""
-    snippet = re.search(r"```json datadog\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.S)[1]
+    snippet = re.search(r"```json datadog\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)[1]
     values = {
         "ALERT_ID": "7",
         "ALERT_CYCLE_KEY": "c9",

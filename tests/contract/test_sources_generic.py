@@ -280,7 +280,7 @@ class TestSaving:
             ({"title": "=a\nb"}, "title.0: there are invisible characters in it"),
             ({"title": 7}, "title: Input should be a valid tuple"),
             ({"title": "a" * 501}, "title.0: String should have at most 500 characters"),
-            ({"title": ["a"] * 21}, "title: Tuple should have at most 20 items"),
+            ({"title": ["a"] * 21}, "title: Value should have at most 20 items"),
             ({"events": "=x"}, "events: this must be a path into the body, not a fixed text"),
             ({"key": "a", "key_parts": ["b"]}, "settings: set either key or key_parts, not both"),
             ({"statuses": {"a": "firing"}}, "settings: statuses needs status"),

@@ -201,7 +201,7 @@ class TestTextsAndTimes:
 
 class TestButton:
     def test_a_body_of_literal_macros_is_a_test(self):
-        event = one({name: "{EVENT.X}" for name in problem()} | {"item": "{ITEM.NAME1} is {ITEM.VALUE1}"})
+        event = one(dict.fromkeys(problem(), "{EVENT.X}") | {"item": "{ITEM.NAME1} is {ITEM.VALUE1}"})
         assert event.test
         assert event.status == "firing"
 

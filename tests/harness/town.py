@@ -250,6 +250,15 @@ class Town:
     async def snoozes(self, incident: Incident, *, by: str, seconds: int) -> None:
         await self.store.write(respond.snooze, incident.number, by, seconds)
 
+    async def resolves(self, incident: Incident, *, by: str) -> None:
+        await self.store.write(respond.resolve, incident.number, by)
+
+    async def flushed(self) -> None:
+        """Returns when what repeats added up to is written."""
+        async with asyncio.timeout(SETTLED_WITHIN_S):
+            while self.world.committer.unwritten:
+                await asyncio.sleep(0.002)
+
     async def policy(self, levels: Sequence[Sequence[Any]], *, delay_s: int = 300, repeat: int = 0) -> int:
         """Levels of people, channels and schedules (by the id of the schedule)."""
         document = {
@@ -269,7 +278,7 @@ class Town:
         document = Integration(name=name, kind=kind, service_id=str(service) if service else None, settings=settings)
         key = f"key-{next(self.names)}"
         integration_id = await self._create("integration", name, document.model_dump(mode="json"))
-        await self.store.write(_add_key, integration_id, key)
+        await self.store.write(add_key, integration_id, key)
         return Sender(self, integration_id, kind, key)
 
     async def incidents(self) -> list[Incident]:
@@ -329,7 +338,7 @@ def _target(one: Any) -> dict[str, str]:
     return {"kind": "schedule", "id": str(one)}
 
 
-async def _add_key(tx: Writing, integration_id: int, key: str) -> None:
+async def add_key(tx: Writing, integration_id: int, key: str) -> None:
     await tx.conn.execute(
         insert(integration_keys).values(
             digest=digest_of(key), integration_id=integration_id, hint=key[-4:], created_at=tx.now

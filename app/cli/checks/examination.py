@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.cli.checks import clocks, configured, postgres, reach, schema, sqlite, ways_in, ways_out
 from app.cli.checks.finding import Finding, wrong
-from app.cli.storage import in_database
+from app.cli.storage import SEE, in_database
 from app.cli.trouble import Trouble
 from app.clock import Micros, SystemClock, from_datetime
 from app.incidents.tables import timeline
@@ -47,7 +47,8 @@ def _database(settings: Settings) -> list[Finding]:
     try:
         return in_database(settings, look)
     except Trouble as trouble:
-        return [wrong("database", trouble.message, "nothing in it can be looked at before that")]
+        says = trouble.message.removesuffix(SEE)
+        return [wrong("database", says, "start it or correct TOCSIN_DATABASE_URL; what is in it was not looked at")]
 
 
 async def _in_store(settings: Settings, store: Store) -> list[Finding]:

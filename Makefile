@@ -1,0 +1,44 @@
+# What people and CI run. Each target calls dev.py, which makes .venv by itself; nothing has to be installed first.
+
+PYTHON ?= python3
+LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock" --quiet pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test check format bench lock openapi settings clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## start Tocsin, send it alerts, page you in this terminal
+	$(PYTHON) dev.py demo
+
+run: ## start the server on 127.0.0.1:8080 (settings by TOCSIN_... variables)
+	$(PYTHON) dev.py run
+
+test: ## every test, on SQLite and on PostgreSQL; make test T=tests/unit runs a part
+	$(PYTHON) dev.py test $(T)
+
+check: ## format, lint, types, import contracts
+	$(PYTHON) dev.py check
+
+format: ## put the code into its form
+	$(PYTHON) dev.py python -m ruff format .
+	$(PYTHON) dev.py python -m ruff check --fix .
+
+bench: ## measure ingest and page latency; make bench B=--help shows the options
+	$(PYTHON) dev.py bench $(B)
+
+lock: ## write both requirements files from pyproject.toml (needs uv)
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --extra dev --output-file requirements-dev.txt
+
+openapi: ## write openapi/openapi.json from the code
+	$(PYTHON) dev.py cli openapi --write
+
+settings: ## write docs/settings.md from app/settings.py
+	$(PYTHON) dev.py cli settings --write
+
+clean: ## remove .venv and what tools left behind
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

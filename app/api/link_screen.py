@@ -1,0 +1,241 @@
+"""What the page behind a link says and offers, for each state of the incident. Pure: facts in, names for the template out.
+
+Texts go to the template as they are and are escaped there; addresses only after `safe_link` has looked at them. Long
+texts are cut here, so that one alert with a megabyte of labels still makes a page that a phone can show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.api.link_facts import Alert, Facts
+from app.api.moments import ago, lasting, moment
+from app.clock import SECOND, Micros
+from app.incidents.incident import Incident
+from app.incidents.states import OPEN_STATES
+from app.paging import links
+from app.paging.answer import Said
+from app.paging.links import Link
+
+SNOOZES: tuple[tuple[int, str], ...] = ((15, "15 min"), (60, "1 h"), (240, "4 h"))
+MAX_LINKS = 8
+MAX_LABELS = 30
+MAX_ANNOTATIONS = 10
+MAX_VALUE = 300
+MAX_DESCRIPTION = 1_000
+MAX_REASON = 500
+MAX_URL = 2_000
+
+_DESCRIPTIONS = ("description", "summary", "message", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who has it. `look` is open, mine, theirs or over; `says` is the headline, after `who` when there is one."""
+
+    look: str
+    who: str
+    says: str
+    more: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SafeLink:
+    """An address that may stand in a page, and where it leads."""
+
+    text: str
+    url: str
+    host: str
+
+
+def context(facts: Facts, link: Link, secret: str, said: Said | None) -> dict[str, Any]:
+    """Everything the template asks for."""
+    incident = facts.incident
+    state = standing(facts, link)
+    shown = [_alert(alert, facts.now) for alert in facts.alerts]
+    return {
+        "number": incident.number,
+        "title": incident.title,
+        "priority": incident.priority,
+        "severity": incident.severity,
+        "service": facts.service,
+        "lasted": _lasted(incident, facts.now),
+        "opened": moment(incident.opened_at, facts.zone),
+        "state": state,
+        "notice": _notice(said, state),
+        "primary": _primary(link, secret, state),
+        "others": _others(incident, link, secret, state),
+        "snoozes": SNOOZES,
+        "told": facts.told,
+        "links": _links(facts.alerts),
+        "alerts": shown,
+        "counted": _counted(incident),
+        "more_alerts": f"and {incident.alerts - len(shown):,} more" if incident.alerts > len(shown) else "",
+        "happened": [
+            {
+                "at": moment(entry.at, facts.zone),
+                "actor": "" if entry.actor == "tocsin" else entry.actor,
+                "reason": cut(entry.reason, MAX_REASON),
+            }
+            for entry in facts.happened
+        ],
+        "recipient": link.recipient,
+        "expires": moment(link.expires_at, facts.zone),
+    }
+
+
+def standing(facts: Facts, link: Link) -> Standing:
+    """Where the incident stands, as the link's person sees it."""
+    incident = facts.incident
+    match incident.state:
+        case "triggered":
+            told_all = incident.escalation == "exhausted"
+            return Standing("open", "", "Nobody has it yet", "Everybody in the policy was paged." if told_all else "")
+        case "acknowledged":
+            return _held(facts, link)
+        case "resolved":
+            return Standing("over", "", "It is over", _how(incident, facts.now))
+        case "closed":
+            return Standing("over", "", "It is over and verified", _how(incident, facts.now))
+        case "merged":
+            return Standing("over", "", "It goes on in another incident", "This one was merged.")
+
+
+def _held(facts: Facts, link: Link) -> Standing:
+    incident = facts.incident
+    more = _since(incident.acknowledged_at or incident.updated_at, facts.now)
+    if incident.ack_until:
+        more += f" It pages again at {moment(incident.ack_until, facts.zone).text}."
+    else:
+        more += " Nobody else is paged."
+    if incident.acknowledged_by != link.actor:
+        return Standing("theirs", incident.acknowledged_by or "Somebody", "has it", more)
+    if link.person_id is None:
+        return Standing("mine", link.actor, "has it", more)
+    return Standing("mine", "", "You have it", more)
+
+
+def _since(at: Micros, now: Micros) -> str:
+    return "Just now." if now - at < 5 * SECOND else f"For {lasting(now - at)}."
+
+
+def _how(incident: Incident, now: Micros) -> str:
+    words = {
+        "fix": "Fixed",
+        "workaround": "Worked around",
+        "recovered": "Recovered by itself",
+        "false_alarm": "A false alarm",
+    }
+    how = words.get(incident.resolution or "", "Resolved")
+    by = "" if incident.resolved_by in (None, "tocsin") else f", says {incident.resolved_by}"
+    return f"{how}{by}, {ago(incident.resolved_at or incident.updated_at, now)}."
+
+
+def _lasted(incident: Incident, now: Micros) -> str:
+    if incident.state in OPEN_STATES:
+        return f"Open for {lasting(now - incident.opened_at)}"
+    return f"Lasted {lasting((incident.resolved_at or incident.updated_at) - incident.opened_at)}"
+
+
+_NOTICES: dict[Said, tuple[tuple[str, ...], str]] = {
+    "already": (("mine", "over", "open"), "You had done that already. Nothing was changed."),
+    "escalated": (("open",), "The next level is being paged now."),
+    "held": (("theirs",), "Somebody was faster: nothing was changed. You can take it over."),
+    "stale": (
+        ("open", "mine", "theirs"),
+        "It had changed since you opened this page, so nothing was done. This is how it stands now.",
+    ),
+    "over": (("over",), "It was over before you pressed. Nothing was changed."),
+}
+"""What is said after a button, and where that still makes sense: the address of the page can be opened again later."""
+
+
+def _notice(said: Said | None, state: Standing) -> str:
+    looks, text = _NOTICES.get(said, ((), "")) if said else ((), "")
+    return text if state.look in looks else ""
+
+
+def _primary(link: Link, secret: str, state: Standing) -> dict[str, Any] | None:
+    token = links.beside(secret, link, "acknowledge")
+    if state.look == "open":
+        return {"token": token, "label": "Acknowledge", "take_over": False}
+    if state.look == "theirs":
+        return {"token": token, "label": "Take over", "take_over": True}
+    return None
+
+
+def _others(incident: Incident, link: Link, secret: str, state: Standing) -> dict[str, str] | None:
+    if state.look == "over":
+        return None
+    return {
+        "resolve": links.beside(secret, link, "resolve", incident.epoch),
+        "escalate": links.beside(secret, link, "escalate", incident.epoch),
+        # Somebody else's incident is not silenced over their head: take it over first.
+        "snooze": "" if state.look == "theirs" else links.beside(secret, link, "snooze", incident.epoch),
+    }
+
+
+def _counted(incident: Incident) -> str:
+    if incident.alerts == 1:
+        return "1 alert, firing" if incident.open_alerts else "1 alert, over"
+    return f"{incident.alerts:,} alerts, {incident.open_alerts:,} firing"
+
+
+def _alert(alert: Alert, now: Micros) -> dict[str, Any]:
+    firing = alert.resolved_at is None
+    when = f"for {lasting(now - alert.first_seen_at)}" if firing else f"ended {ago(alert.resolved_at or now, now)}"
+    said = next((alert.annotations[name] for name in _DESCRIPTIONS if alert.annotations.get(name)), "")
+    description = "" if said == alert.title else said
+    annotations = {name: value for name, value in alert.annotations.items() if value not in (description, alert.title)}
+    left = max(0, len(alert.labels) - MAX_LABELS) + max(0, len(annotations) - MAX_ANNOTATIONS)
+    return {
+        "title": alert.title,
+        "severity": alert.severity,
+        "firing": firing,
+        "when": when + (f" · seen {alert.count:,} times" if alert.count > 1 else ""),
+        "description": cut(description, MAX_DESCRIPTION),
+        "annotations": _pairs(annotations, MAX_ANNOTATIONS),
+        "labels": _pairs(alert.labels, MAX_LABELS),
+        "fold": f"{len(alert.labels)} labels" if len(alert.labels) != 1 else "1 label",
+        "left_out": f"{left} more are not shown here" if left else "",
+    }
+
+
+def _pairs(texts: Mapping[str, str], most: int) -> list[tuple[str, str]]:
+    return [(cut(name, MAX_VALUE), cut(value, MAX_VALUE)) for name, value in list(texts.items())[:most]]
+
+
+def _links(alerts: Iterable[Alert]) -> list[SafeLink]:
+    """Each address once, in the order of the alerts."""
+    found: dict[str, SafeLink] = {}
+    for alert in alerts:
+        for text, url in alert.links:
+            safe = safe_link(text, url)
+            if safe and len(found) < MAX_LINKS:
+                found.setdefault(safe.url, safe)
+    return list(found.values())
+
+
+def safe_link(text: str, url: str) -> SafeLink | None:
+    """The link, when its address is plain http or https without a user name in it; else None.
+
+    A user name before the host makes an address look as if it led somewhere else.
+    """
+    if len(url) > MAX_URL or not url.isprintable() or " " in url or "\\" in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
+        return None
+    return SafeLink(cut(text.strip() or host, 100), url, host)
+
+
+def cut(text: str, most: int) -> str:
+    """At most `most` code points, the last of them an ellipsis when something is missing."""
+    return text if len(text) <= most else text[: most - 1] + "…"

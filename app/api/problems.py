@@ -1,0 +1,264 @@
+"""What a caller is told when something can't be done: problem+json (RFC 9457), one sentence that says what to do.
+
+The only place where the HTTP status of a refusal is chosen. The API's own refusals:
+
+    ApiError
+    ├── Unauthorized      401  no key, or one that opens nothing
+    ├── RoleTooLow        403  the key may not do this
+    ├── NotFound          404
+    ├── Invalid           422  names each field
+    └── VersionMissing    428  an edit without If-Match
+
+What comes from below: Refused is 409 (version_mismatch: 412), NoSuchIncident 404, our own trouble (StoreError,
+Overloaded) 503 with Retry-After. Anything else is a fault of ours: 500 with an id that stands in the log.
+Must never know a route, nor repeat a value that was sent: it may be a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Literal
+
+import orjson
+import structlog
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.dedup.committer import Overloaded
+from app.ids import Ids
+from app.incidents.respond import NoSuchIncident
+from app.oncall.schedule import BadField
+from app.store.errors import StoreError
+from app.store.resources import Refused
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = {"Retry-After": "5"}
+MAX_ERRORS = 50
+"""More faults of one request are counted, not listed."""
+
+Where = Literal["body", "query", "path", "header"]
+
+
+class FieldError(BaseModel):
+    """One field of the request, and what it must be."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
+
+    where: Where = Field(alias="in", description="Which part of the request.")
+    field: str = Field(description="Its path: levels.0.targets.0.id. Empty: all of that part.")
+    message: str
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457)."""
+
+    type: str = Field(description="Names the kind of problem; a reference, not an address to open.")
+    title: str
+    status: int
+    detail: str = Field(description="A sentence for people: what is wrong and what to do.")
+    code: str = Field(description="The kind of problem for programs; never renamed.")
+    errors: list[FieldError] | None = Field(default=None, description="The fields at fault, when there are any.")
+
+
+class ApiError(Exception):
+    """A request that the API itself refuses."""
+
+
+class Unauthorized(ApiError):
+    """No key, or one that opens nothing."""
+
+
+class RoleTooLow(ApiError):
+    """The key may not do this."""
+
+
+class NotFound(ApiError):
+    """What the path names is not there."""
+
+
+class VersionMissing(ApiError):
+    """An edit that does not say which version was seen."""
+
+
+class Invalid(ApiError):
+    """Fields whose values can't be taken."""
+
+    def __init__(self, *errors: FieldError) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
+        self.errors = errors
+
+
+def invalid(path: str, message: str, where: Where = "body") -> Invalid:
+    """One field at fault."""
+    return Invalid(FieldError(where=where, field=path, message=message))
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A problem with the status and headers it is answered with."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    errors: Sequence[FieldError] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self) -> Response:
+        """The answer."""
+        body = Problem(
+            type=f"/problems/{self.code}", title=self.title, status=self.status, detail=self.detail, code=self.code
+        ).model_dump(exclude_none=True)
+        if self.errors:
+            body["errors"] = [error.model_dump(by_alias=True) for error in self.errors]
+        return Response(orjson.dumps(body), self.status, dict(self.headers), MEDIA_TYPE)
+
+
+UNAUTHORIZED = Refusal(
+    401,
+    "unauthorized",
+    "A valid API key is needed",
+    "Send `Authorization: Bearer KEY` with an API key that was not revoked. An administrator makes one with POST /v1/keys "
+    "or `tocsin key create`.",
+    headers={"WWW-Authenticate": 'Bearer realm="tocsin"'},
+)
+
+
+def refusal_of(error: Exception) -> Refusal | None:
+    """What is answered for `error`; None for one that nobody foresaw."""
+    match error:
+        case Unauthorized():
+            return UNAUTHORIZED
+        case RoleTooLow():
+            return Refusal(403, "role_too_low", "This key may not do that", str(error))
+        case NotFound() | NoSuchIncident():
+            return Refusal(404, "not_found", "Not found", str(error))
+        case VersionMissing():
+            return Refusal(428, "version_missing", "If-Match is needed", str(error))
+        case Invalid():
+            return _invalid(error.errors)
+        case BadField():
+            return _invalid([FieldError(where="body", field=error.field, message=error.rule)])
+        case RequestValidationError():
+            return _invalid([_field_error(fault) for fault in error.errors()[: MAX_ERRORS + 1]])
+        case Refused():
+            status = 412 if error.name == "version_mismatch" else 409
+            return Refusal(status, error.name, error.name.replace("_", " ").capitalize(), f"{error}.")
+        case StoreError():
+            return _later("store_unavailable", "The database did not confirm this. Try again; what was done is kept once.")
+        case Overloaded():
+            return _later("busy", "More is waiting than can be written at once. Nothing of this was done; try again.")
+        case HTTPException():
+            return _of_status(error)
+        case _:
+            return None
+
+
+def _later(code: str, detail: str) -> Refusal:
+    return Refusal(503, code, "Not now", detail, headers=RETRY_AFTER)
+
+
+def _invalid(errors: Sequence[FieldError]) -> Refusal:
+    said = "; ".join(f"{error.field or error.where}: {error.message}" for error in errors[:3])
+    more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
+    return Refusal(422, "invalid", "The request can't be taken as it is", f"{said}{more}.", errors[:MAX_ERRORS])
+
+
+_WORDS = {
+    "missing": "is required",
+    "extra_forbidden": "there is no such field; leave it out",
+    "model_attributes_type": "must be a JSON object, sent with Content-Type: application/json",
+}
+
+
+def _field_error(fault: Mapping[str, Any]) -> FieldError:
+    where, *path = fault["loc"]
+    message = _WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "json_invalid":
+        message, path = f"is not JSON: {fault['ctx']['error']} (character {path[0]})", []
+    return FieldError(where=where, field=".".join(map(str, path)), message=message)
+
+
+_STATUSES = {
+    400: ("unreadable", "The request can't be read", "The body ended early or is not what its headers say. Send it again."),
+    404: ("no_such_path", "There is nothing at this path", "Check the path; openapi/openapi.json lists all there are."),
+    405: ("method_not_allowed", "This path does not take that method", "The Allow header lists what it takes."),
+    413: ("too_large", "The body is too large", "Send less at a time."),
+}
+
+
+def _of_status(error: HTTPException) -> Refusal:
+    """What Starlette and FastAPI refuse by themselves."""
+    phrase = HTTPStatus(error.status_code).phrase
+    code, title, detail = _STATUSES.get(error.status_code, (f"http_{error.status_code}", phrase, f"{phrase}."))
+    return Refusal(error.status_code, code, title, detail, headers=dict(error.headers or {}))
+
+
+async def answer(_: Request, error: Exception) -> Response:
+    """The handler of what Starlette and FastAPI would answer in their own form."""
+    refusal = refusal_of(error)
+    assert refusal is not None
+    return refusal.response()
+
+
+class Problems:
+    """The edge of the API: whatever is raised inside is answered here, and nothing escapes to the server."""
+
+    def __init__(self, app: ASGIApp, ids: Ids) -> None:
+        self._app = app
+        self._ids = ids
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:  # the edge: one request fails alone, and says so
+            refusal = refusal_of(error) or self._fault(scope, error)
+            if begun:
+                raise
+            await refusal.response()(scope, receive, send)
+
+    def _fault(self, scope: Scope, error: Exception) -> Refusal:
+        """A fault of ours: the log has what happened, the caller an id to find it by."""
+        error_id = self._ids.secret(9)
+        route = getattr(scope.get("route"), "path", "")
+        log.error("request_failed", error_id=error_id, method=scope["method"], route=route, exc_info=error)
+        detail = f"This is a fault of Tocsin. Its log tells more under the error id {error_id}."
+        return Refusal(500, "fault", "Something went wrong here", detail)
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For a route's `responses`: the problems it may be answered with, beside those that every route has."""
+    return {status: documented(HTTPStatus(status).phrase) for status in statuses}
+
+
+def documented(says: str) -> dict[str, Any]:
+    """A problem as OpenAPI describes it."""
+    return {"description": says, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+
+
+def schemas() -> dict[str, Any]:
+    """The components that `documented` points at."""
+    made = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**made.pop("$defs"), "Problem": made}
+
+
+def joined(names: Iterable[str], most: int = 5) -> str:
+    """Names for a sentence: the first few, and how many more."""
+    found = list(names)
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more

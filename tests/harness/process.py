@@ -1,0 +1,84 @@
+"""Tocsin as a user starts it: a process of its own, which a test may kill."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_WITHIN_S = 60
+
+
+@dataclass
+class Served:
+    """A running server."""
+
+    process: asyncio.subprocess.Process
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def kill(self) -> None:
+        """As a power cut would: no handler runs."""
+        self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+    async def stop(self) -> int:
+        """As systemd would; answers the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(30):
+            return await self.process.wait()
+
+
+@asynccontextmanager
+async def served(database_url: str, folder: Path, **settings: str) -> AsyncIterator[Served]:
+    """A server on a free port, ready; killed at the end of the block when it still runs."""
+    log = folder / f"serve-{len(list(folder.glob('serve-*')))}.log"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "TOCSIN_DATABASE_URL": database_url,
+        "TOCSIN_PORT": "0",
+        "TOCSIN_LOG_FORMAT": "json",
+        "TOCSIN_OUTBOUND_ALLOW": "127.0.0.1/32",
+        **{f"TOCSIN_{name.upper()}": value for name, value in settings.items()},
+    }
+    with log.open("wb") as out:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", "from app.cli.serve import serve; serve()", cwd=ROOT, env=environment, stdout=out, stderr=out
+        )
+    running = Served(process, 0, log)
+    try:
+        await _ready(running)
+        yield running
+    finally:
+        if process.returncode is None:
+            await running.kill()
+
+
+async def _ready(running: Served) -> None:
+    async with asyncio.timeout(READY_WITHIN_S), httpx.AsyncClient(trust_env=False) as web:
+        while True:
+            if running.process.returncode is not None:
+                raise RuntimeError(f"the server ended at once:\n{running.log.read_text()}")
+            found = re.search(r"http://127\.0\.0\.1:(\d+)", running.log.read_text())
+            if found:
+                running.port = int(found[1])
+                try:
+                    if (await web.get(f"{running.url}/readyz")).status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass
+            await asyncio.sleep(0.02)
