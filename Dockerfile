@@ -27,7 +27,7 @@ ENV PATH=/opt/tocsin/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     TOCSIN_HOST=0.0.0.0 \
     TOCSIN_PORT=8080 \
-    TOCSIN_DATABASE_URL=sqlite+aiosqlite:////data/tocsin.db
+    TOCSIN_DATABASE_URL=sqlite:////data/tocsin.db
 USER 10001:10001
 WORKDIR /data
 VOLUME /data

@@ -59,6 +59,8 @@ _IN_TEXT: Final = (
         ),
         rf"\1{MASK}",
     ),
+    # Our own API keys know themselves by how they begin.
+    (re.compile(r"\b(tocsin_)[\w-]{16,}"), rf"\1{MASK}"),
     # Providers whose whole address is the permission to use it.
     (re.compile(r"(/services/)[\w/]{8,}"), rf"\1{MASK}"),
     (re.compile(r"(/bot)\d+:[\w-]+"), rf"\1{MASK}"),
@@ -68,7 +70,7 @@ _LONE: Final = re.compile("[\ud800-\udfff]")
 _LARGEST: Final = 2**63 - 1
 _MANY_LINES: Final = frozenset({"exception", "stack"})
 
-_CHATTY: Final = ("sqlalchemy", "aiosqlite", "asyncpg", "alembic", "httpx", "httpcore", "apprise", "urllib3", "mail")
+_CHATTY: Final = ("sqlalchemy", "asyncpg", "alembic", "httpx", "httpcore", "apprise", "urllib3", "mail")
 """Libraries whose debug lines repeat statements with values, or whole addresses."""
 
 

@@ -81,7 +81,7 @@ async def serve(
     process = Process(world)
     process.start()
     server = uvicorn.Server(_config(Tocsin(process), settings))
-    log.info("ready", address=world.base_url, database=world.store.writer.dialect.name)
+    log.info("ready", address=world.base_url, database=world.store.kind)
     ready = asyncio.create_task(_told(server, on_ready, world, port)) if on_ready else None
     try:
         await server.serve(sockets=[bound])

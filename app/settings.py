@@ -15,8 +15,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TOCSIN_", extra="forbid", frozen=True)
 
     database_url: str = Field(
-        default="sqlite+aiosqlite:///tocsin.db",
-        description="sqlite+aiosqlite:///FILE (three slashes: relative, four: absolute) or postgresql+asyncpg://USER:PASSWORD@HOST/NAME.",
+        default="sqlite:///tocsin.db",
+        description="sqlite:///FILE (three slashes: relative, four: absolute) or postgresql+asyncpg://USER:PASSWORD@HOST/NAME.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(default=8080, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
@@ -77,5 +77,5 @@ class Settings(BaseSettings):
     @property
     def sqlite_file(self) -> Path | None:
         """The database file, when it is SQLite."""
-        prefix = "sqlite+aiosqlite:///"
+        prefix = "sqlite:///"
         return Path(self.database_url.removeprefix(prefix)) if self.database_url.startswith(prefix) else None

@@ -36,7 +36,7 @@ async def _migrated(url: str) -> None:
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty database; each test that asks runs on both kinds."""
     if request.param == "sqlite":
-        yield f"sqlite+aiosqlite:///{tmp_path}/tocsin.db"
+        yield f"sqlite:///{tmp_path}/tocsin.db"
         return
     running: Cluster = request.getfixturevalue("postgres")
     url = running.fresh(TEMPLATE)

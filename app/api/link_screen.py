@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.api.link_facts import Alert, Facts
-from app.api.moments import ago, lasting, moment
+from app.api.moments import ago, brief, lasting, moment
 from app.clock import SECOND, Micros
 from app.incidents.incident import Incident
 from app.incidents.states import OPEN_STATES
@@ -25,7 +25,9 @@ MAX_LINKS = 8
 MAX_LABELS = 30
 MAX_ANNOTATIONS = 10
 MAX_VALUE = 300
-MAX_DESCRIPTION = 1_000
+MAX_DESCRIPTION = 280
+MAX_FOLDED = 2_000
+"""A longer description is cut where everybody sees it, and stands in full, as far as this, in the fold."""
 MAX_REASON = 500
 MAX_URL = 2_000
 
@@ -76,7 +78,8 @@ def context(facts: Facts, link: Link, secret: str, said: Said | None) -> dict[st
         "more_alerts": f"and {incident.alerts - len(shown):,} more" if incident.alerts > len(shown) else "",
         "happened": [
             {
-                "at": moment(entry.at, facts.zone),
+                "at": brief(entry.at, facts.now),
+                "ago": ago(entry.at, facts.now),
                 "actor": "" if entry.actor == "tocsin" else entry.actor,
                 "reason": cut(entry.reason, MAX_REASON),
             }
@@ -189,7 +192,9 @@ def _alert(alert: Alert, now: Micros) -> dict[str, Any]:
     when = f"for {lasting(now - alert.first_seen_at)}" if firing else f"ended {ago(alert.resolved_at or now, now)}"
     said = next((alert.annotations[name] for name in _DESCRIPTIONS if alert.annotations.get(name)), "")
     description = "" if said == alert.title else said
-    annotations = {name: value for name, value in alert.annotations.items() if value not in (description, alert.title)}
+    # What is on the page already is not said again in the fold.
+    seen = {alert.title, description} if len(description) <= MAX_DESCRIPTION else {alert.title}
+    annotations = {name: value for name, value in alert.annotations.items() if value not in seen}
     left = max(0, len(alert.labels) - MAX_LABELS) + max(0, len(annotations) - MAX_ANNOTATIONS)
     return {
         "title": alert.title,
@@ -197,15 +202,20 @@ def _alert(alert: Alert, now: Micros) -> dict[str, Any]:
         "firing": firing,
         "when": when + (f" · seen {alert.count:,} times" if alert.count > 1 else ""),
         "description": cut(description, MAX_DESCRIPTION),
-        "annotations": _pairs(annotations, MAX_ANNOTATIONS),
-        "labels": _pairs(alert.labels, MAX_LABELS),
-        "fold": f"{len(alert.labels)} labels" if len(alert.labels) != 1 else "1 label",
+        "annotations": _pairs(annotations, MAX_ANNOTATIONS, MAX_FOLDED),
+        "labels": _pairs(alert.labels, MAX_LABELS, MAX_VALUE),
+        "fold": _fold(len(alert.labels), len(annotations)),
         "left_out": f"{left} more are not shown here" if left else "",
     }
 
 
-def _pairs(texts: Mapping[str, str], most: int) -> list[tuple[str, str]]:
-    return [(cut(name, MAX_VALUE), cut(value, MAX_VALUE)) for name, value in list(texts.items())[:most]]
+def _fold(labels: int, annotations: int) -> str:
+    counted = [f"{many} {word}{'' if many == 1 else 's'}" for many, word in ((annotations, "annotation"), (labels, "label"))]
+    return " and ".join(text for text in counted if not text.startswith("0 "))
+
+
+def _pairs(texts: Mapping[str, str], most: int, longest: int) -> list[tuple[str, str]]:
+    return [(cut(name, MAX_VALUE), cut(value, longest)) for name, value in list(texts.items())[:most]]
 
 
 def _links(alerts: Iterable[Alert]) -> list[SafeLink]:

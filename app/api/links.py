@@ -136,6 +136,8 @@ async def _form(request: Request) -> Form:
             body += chunk
             if len(body) > MAX_FORM:
                 raise BadForm("That was more than this page sends.")
+        if body and not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            raise BadForm("That was not a form of this page.")
         return Form(parse_qs(body.decode(), max_num_fields=10))
     except ValueError as error:
         raise BadForm("That was not a form of this page.") from error

@@ -22,6 +22,13 @@ def moment(at: Micros, zone_name: str = "UTC") -> Moment:
     return Moment(iso(at), text + _local(at, zone_name))
 
 
+def brief(at: Micros, now: Micros) -> Moment:
+    """UTC, without the date while that is today's: "02:56 UTC"."""
+    then = to_datetime(at)
+    today = then.date() == to_datetime(now).date()
+    return Moment(iso(at), then.strftime("%H:%M UTC" if today else "%Y-%m-%d %H:%M UTC"))
+
+
 def _local(at: Micros, zone_name: str) -> str:
     try:
         local = wall(zone(zone_name), at)

@@ -6,6 +6,7 @@ The only place where the HTTP status of a refusal is chosen. The API's own refus
     ├── Unauthorized      401  no key, or one that opens nothing
     ├── RoleTooLow        403  the key may not do this
     ├── NotFound          404
+    ├── TooLarge          413
     ├── Invalid           422  names each field
     └── VersionMissing    428  an edit without If-Match
 
@@ -84,6 +85,10 @@ class NotFound(ApiError):
     """What the path names is not there."""
 
 
+class TooLarge(ApiError):
+    """The body is over the limit."""
+
+
 class VersionMissing(ApiError):
     """An edit that does not say which version was seen."""
 
@@ -141,6 +146,8 @@ def refusal_of(error: Exception) -> Refusal | None:
             return Refusal(403, "role_too_low", "This key may not do that", str(error))
         case NotFound() | NoSuchIncident():
             return Refusal(404, "not_found", "Not found", str(error))
+        case TooLarge():
+            return Refusal(413, "too_large", "The body is too large", f"{error} Send less at a time.")
         case VersionMissing():
             return Refusal(428, "version_missing", "If-Match is needed", str(error))
         case Invalid():
@@ -153,7 +160,11 @@ def refusal_of(error: Exception) -> Refusal | None:
             status = 412 if error.name == "version_mismatch" else 409
             return Refusal(status, error.name, error.name.replace("_", " ").capitalize(), f"{error}.")
         case StoreError():
-            return _later("store_unavailable", "The database did not confirm this. Try again; what was done is kept once.")
+            return _later(
+                "store_unavailable",
+                "The database did not confirm this, so it may be done or not. Try again: with the same Idempotency-Key "
+                "nothing is done twice.",
+            )
         case Overloaded():
             return _later("busy", "More is waiting than can be written at once. Nothing of this was done; try again.")
         case HTTPException():
@@ -182,16 +193,17 @@ _WORDS = {
 def _field_error(fault: Mapping[str, Any]) -> FieldError:
     where, *path = fault["loc"]
     message = _WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "json_invalid":
-        message, path = f"is not JSON: {fault['ctx']['error']} (character {path[0]})", []
     return FieldError(where=where, field=".".join(map(str, path)), message=message)
 
 
 _STATUSES = {
-    400: ("unreadable", "The request can't be read", "The body ended early or is not what its headers say. Send it again."),
+    400: (
+        "unreadable",
+        "The request can't be read",
+        "The body ended early or is not what its headers say. Send it again.",
+    ),
     404: ("no_such_path", "There is nothing at this path", "Check the path; openapi/openapi.json lists all there are."),
     405: ("method_not_allowed", "This path does not take that method", "The Allow header lists what it takes."),
-    413: ("too_large", "The body is too large", "Send less at a time."),
 }
 
 

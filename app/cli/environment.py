@@ -99,14 +99,14 @@ def _check_database_url(url: str) -> None:
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
-    forms = "sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME"
+    forms = "sqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/NAME"
     try:
         driver = make_url(url).drivername
     except (ArgumentError, ValueError):
         raise Trouble(f"{PREFIX}DATABASE_URL can't be read; it must be {forms}") from None
-    if driver not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
+    if driver not in ("sqlite", "postgresql+asyncpg"):
         raise Trouble(f"{PREFIX}DATABASE_URL starts with {driver}://; it must be {forms}")
-    if driver == "sqlite+aiosqlite" and not make_url(url).database:
+    if driver == "sqlite" and not make_url(url).database:
         raise Trouble(f"{PREFIX}DATABASE_URL names no file; a database in memory would lose every alert")
 
 

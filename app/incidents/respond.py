@@ -1,4 +1,4 @@
-"""What people do to an incident: acknowledge, snooze, escalate, resolve, close, reopen, note. One deed each.
+"""What people do to an incident: report, acknowledge, snooze, escalate, resolve, close, reopen, note. One deed each.
 
 Each locks the incident, makes the move, tells the timeline and, where paging begins anew, adds the job for it: all in the
 caller's one transaction. Paging that was under way ends by the raised epoch; no call to it is needed.
@@ -6,12 +6,15 @@ caller's one transaction. Paging that was under way ends by the raised epoch; no
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from app.clock import SECOND, Micros
 from app.incidents import incident as moves
 from app.incidents import ledger
 from app.incidents.incident import Entry, Incident, Resolution
+from app.incidents.priority import Urgency
 from app.incidents.service import Service
-from app.store import jobs, resources
+from app.store import counters, jobs, resources
 from app.store.database import Writing
 from app.store.resources import Refused
 
@@ -41,6 +44,45 @@ async def _page_again(tx: Writing, incident: Incident) -> None:
 
 async def _wake_at(tx: Writing, incident: Incident, at: Micros) -> None:
     await jobs.add(tx, [jobs.NewJob("ack_expiry", incident.id, at, {"epoch": incident.epoch})])
+
+
+_SEVERITY: dict[Urgency, str] = {"high": "error", "low": "warning"}
+"""What a person's "how soon does it hurt" stands for among the severities of alerts."""
+
+
+async def report(
+    tx: Writing, title: str, actor: str, *, service_id: int | None, urgency: Urgency, description: str = ""
+) -> Incident:
+    """A person says that something is broken: a new incident without alerts, which pages like any other.
+
+    Raises Refused(`no_such_service`).
+    """
+    service = await _service(tx, service_id)
+    incident = moves.opened(
+        incident_id=tx.new_id(),
+        number=await counters.take(tx, "incident", 1),
+        service_id=service_id,
+        title=title,
+        severity=_SEVERITY[urgency],
+        impact=service.impact if service else "medium",
+        # Random, so that no alert ever joins it.
+        grouping=blake2b(tx.ids.secret(16).encode(), digest_size=16).digest(),
+        now=tx.now,
+    )
+    await ledger.add(tx, [incident])
+    await _page_again(tx, incident)
+    detail = {"description": description} if description else {}
+    await ledger.record(tx, [(incident.id, Entry("triggered", actor, f"reported by {actor}", detail))])
+    return incident
+
+
+async def _service(tx: Writing, service_id: int | None) -> Service | None:
+    if service_id is None:
+        return None
+    found = (await resources.load(tx, "service", [service_id])).get(service_id)
+    if found is None:
+        raise Refused("no_such_service", f"there is no service with the id {service_id}")
+    return Service.model_validate(found.document)
 
 
 async def acknowledge(tx: Writing, number: int, actor: str) -> Incident:

@@ -135,8 +135,8 @@ def _acknowledges(facts: Mapping[str, str]) -> bool:
     """Whether an update is an acknowledgement, and not the taking back of one, a comment or a new severity."""
     if "action" not in facts:
         return facts.get("acked", "").lower() == "yes"
-    done = _WORDS.findall(facts["action"].lower())
-    return "acknowledged" in done and "unacknowledged" not in done
+    # Whole words: "unacknowledged" is another one.
+    return "acknowledged" in _WORDS.findall(facts["action"].lower())
 
 
 def _event(facts: Mapping[str, str], status: Status, now: Micros) -> Event:

@@ -22,7 +22,7 @@ from sqlalchemy import BigInteger, Integer, LargeBinary, Table, Text, text
 
 from app.store.database import Reading, Writing
 
-CHUNKS = (256, 32, 4, 1)
+CHUNKS = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 _WIDEST = 32_000
 """Parameters of one statement; both databases take at least 32,766."""
 
@@ -117,11 +117,14 @@ async def ask(
         return [list(row) for row in found]
     question = f"SELECT json_group_array(json_array(t.i, {', '.join(answer)})) {statement}"
     answers: list[list[Any]] = []
-    start = 0
-    for chunk in _chunks(rows, len(shape.names)):
-        made = _sqlite(shape.names, len(chunk), question, numbered=True)
-        cursor = await view.conn.exec_driver_sql(made, tuple(value for row in chunk for value in row))
-        for place, *values_ in orjson.loads(cursor.scalar_one()):
-            answers.append([start + place, *values_])
-        start += len(chunk)
+    for start in range(0, len(rows), CHUNKS[0]):
+        asked = rows[start : start + CHUNKS[0]]
+        # Asked again for the last row until the chunk is full: one text to prepare, and an answer more costs nothing.
+        size = next(size for size in reversed(CHUNKS) if size >= len(asked))
+        padded = [*asked, *([asked[-1]] * (size - len(asked)))]
+        made = _sqlite(shape.names, size, question, numbered=True)
+        cursor = await view.conn.exec_driver_sql(made, tuple(value for row in padded for value in row))
+        for place, *found_here in orjson.loads(cursor.scalar_one()):
+            if place < len(asked):
+                answers.append([start + place, *found_here])
     return answers

@@ -15,8 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from app.store.database import Store
-from app.store.errors import Unavailable
+from app.store.database import Store, Writing
 
 LOCK = 7_306_095_014
 """Any number nobody else uses; all versions of Tocsin must use the same."""
@@ -59,8 +58,8 @@ def _upgrade(connection: Connection) -> tuple[str | None, str]:
 
 async def migrate(store: Store) -> tuple[str | None, str]:
     """Upgrades to `head()`; answers (schema before, schema now). Raises SchemaAhead, Unavailable."""
-    try:
-        async with store.writer.begin() as connection:
-            return await connection.run_sync(_upgrade)
-    except OSError as error:
-        raise Unavailable(f"the database can't be reached: {error}") from error
+    return await store.write(_migrate)
+
+
+async def _migrate(tx: Writing) -> tuple[str | None, str]:
+    return await tx.conn.run_sync(_upgrade)

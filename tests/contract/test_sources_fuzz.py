@@ -289,6 +289,27 @@ def test_any_bytes_at_all_end_in_a_reading_or_in_unreadable(kind):
 
 
 @pytest.mark.parametrize("kind", SOURCES)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "%s",
+        '{"alerts":[{"labels":{"a":%s},"annotations":%s,"status":%s,"fingerprint":%s}]}',
+        '{"title":%s,"message":%s,"tags":%s,"host":"h","org":%s}',
+        '{"event_name":%s,"event_tags":%s,"event_id":%s,"summary":%s}',
+    ],
+)
+def test_nesting_that_hides_from_the_decoder_harms_no_source(kind, place):
+    deep = '["]",' * 900 + '"x"' + ',"["]' * 900
+    source = SOURCES[kind]
+    try:
+        reading = source.read(Received(place.replace("%s", deep).encode()), source.Settings(), NOW)
+    except Unreadable:
+        return
+    for event in reading.events:
+        check(event)
+
+
+@pytest.mark.parametrize("kind", SOURCES)
 def test_a_body_of_any_other_sender_breaks_nothing(kind):
     source = SOURCES[kind]
     for path in sorted(DATA.glob("*/*.json")):

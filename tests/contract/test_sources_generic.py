@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -11,6 +13,7 @@ from app.sources.event import Received, Unreadable
 from app.sources.generic import Generic, GenericSettings
 from app.sources.registry import BadSettings, parse_settings
 
+DOCS = Path(__file__).parent.parent.parent / "docs" / "sources.md"
 NOW = 1_785_000_000_000_000
 SEEN = "2026-07-25T17:00:00Z"
 SEEN_US = NOW - 20 * 60 * 1_000_000
@@ -315,3 +318,11 @@ class TestSaving:
     def test_the_form_knows_that_one_path_or_several_may_be_given(self):
         schema = GenericSettings.model_json_schema()["properties"]["title"]
         assert {"type": "string"} in schema["anyOf"]
+
+
+def test_the_mapping_in_the_docs_reads_the_example_in_the_docs():
+    page = DOCS.read_text(encoding="utf-8")
+    example, mapping = (re.search(rf"```json {name}\n(.*?)```", page, re.DOTALL)[1] for name in ("example", "mapping"))
+    event = one(json.loads(example), **json.loads(mapping))
+    assert (event.title, event.key, event.status, event.severity) == ("Queue depth", "berlin/17", "resolved", "error")
+    assert (event.starts_at, event.labels["site"], event.labels["team"]) == (1_784_999_000_000_000, "berlin", "storage")

@@ -1,10 +1,10 @@
 """An incident with its alerts, a person with a link to it, and the pages behind links: no worker, no sender.
 
-    async with link_world(database) as story:
-        ana = await story.person("Ana")
-        await story.incident("DiskFull")
-        await story.opens(ana)
-        await story.presses(ana)
+async with link_world(database) as story:
+    ana = await story.person("Ana")
+    await story.incident("DiskFull")
+    await story.opens(ana)
+    await story.presses(ana)
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ class LinkWorld:
         """Somebody is removed."""
         await self.world.store.write(_remove, holder.id)
 
-    async def incident(self, title: str, *problems: Mapping[str, Any], severity: str = "critical", **more: Any) -> Incident:
+    async def incident(
+        self, title: str, *problems: Mapping[str, Any], severity: str = "critical", **more: Any
+    ) -> Incident:
         """An open incident of a new service with these alerts (one, when none is given)."""
         self.about = await self.world.store.write(_open, title, problems or ({},), severity, more)
         return self.about
@@ -211,7 +213,9 @@ def _alert(tx: Writing, incident: Incident, place: int, given: Mapping[str, Any]
 
 
 async def _page(tx: Writing, incident: Incident, holder: Holder, reason: str) -> None:
-    known = (await tx.conn.execute(text("SELECT count(*) FROM pages WHERE incident_id = :i"), {"i": incident.id})).scalar()
+    known = (
+        await tx.conn.execute(text("SELECT count(*) FROM pages WHERE incident_id = :i"), {"i": incident.id})
+    ).scalar()
     await tx.conn.execute(
         insert(pages).values(
             id=tx.new_id(),

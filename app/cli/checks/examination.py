@@ -6,7 +6,6 @@ import asyncio
 
 from alembic.script import ScriptDirectory
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.cli.checks import clocks, configured, postgres, reach, schema, sqlite, ways_in, ways_out
 from app.cli.checks.finding import Finding, wrong
@@ -52,14 +51,18 @@ def _database(settings: Settings) -> list[Finding]:
 
 
 async def _in_store(settings: Settings, store: Store) -> list[Finding]:
-    async with store.reader.connect() as conn:
-        found = await _server(settings, store, conn)
-        state = schema.judge(await conn.run_sync(schema.revision), migrate.head(), _known_schemas())
+    found = await store.read(_server, settings, store)
+    state = schema.judge(await store.read(_revision), migrate.head(), _known_schemas())
     found.append(state)
     return found if state.mark != "ok" else [*found, *await _rows(settings, store)]
 
 
-async def _server(settings: Settings, store: Store, conn: AsyncConnection) -> list[Finding]:
+async def _revision(view: Reading) -> str | None:
+    return await view.conn.run_sync(schema.revision)
+
+
+async def _server(view: Reading, settings: Settings, store: Store) -> list[Finding]:
+    conn = view.conn
     if settings.sqlite_file is not None:
         return sqlite.judge(await sqlite.gather(conn, settings.sqlite_file))
     found = postgres.judge(await postgres.gather(conn))

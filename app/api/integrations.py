@@ -1,0 +1,183 @@
+"""What integrations have beside their document: keys, which are shown once and rotated, and messages nobody could read.
+
+A key is 256 random bits, kept as a digest. Rotating gives a new one and lets the others work for a while, so that a
+sender is changed over without losing an alert. Must never know a sender's dialect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import delete, insert, or_, select, update
+
+from app.api.access import CallerOf
+from app.api.idempotency import Made, asked, once
+from app.api.kinds import Born
+from app.api.parameters import Cursor, IdempotencyKey, IdText, list_model, page, position
+from app.api.problems import answers
+from app.api.resources import read_one
+from app.clock import SECOND, iso
+from app.dedup.directory import digest_of
+from app.dedup.tables import integration_keys, unparsed
+from app.ids import IntegrationId
+from app.store.database import Reading, Writing
+from app.store.resources import Resource, touch_config
+from app.world import World
+
+NEWEST = 2**63 - 1
+MAX_UNPARSED = 50
+"""A page of messages: each may have 64 KiB."""
+
+
+class KeyIssued(BaseModel):
+    """A key, shown this once."""
+
+    key: str = Field(description="Shown this once; `***` when the request was a repeat.")
+    url: str = Field(description="Where the sender posts; the key stands in it.")
+
+
+class Rotation(BaseModel):
+    """How a key is changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    grace_s: int = Field(
+        default=86_400, ge=0, le=90 * 86_400, description="How long the keys there are now still work. 0: not at all."
+    )
+
+
+class IntegrationKey(BaseModel):
+    """A key as it can be told apart."""
+
+    hint: str = Field(description="Its last four characters.")
+    created_at: str
+    expires_at: str | None = Field(description="When it stops working. None: never.")
+
+
+class Unparsed(BaseModel):
+    """A message that could not be read, or only in part."""
+
+    id: str
+    received_at: str
+    reason: str
+    content_type: str
+    size: int = Field(description="Bytes as it came.")
+    body: str = Field(description="Its beginning as text; what is not UTF-8 is replaced.")
+
+
+def issuing(base_url: str) -> Born:
+    """The deed that gives an integration a new key."""
+
+    async def issue(tx: Writing, integration: Resource) -> dict[str, str]:
+        key = tx.ids.secret(32)
+        await tx.conn.execute(
+            insert(integration_keys).values(
+                digest=digest_of(key), integration_id=integration.id, hint=key[-4:], created_at=tx.now
+            )
+        )
+        await touch_config(tx)
+        return {"key": key, "url": f"{base_url}/v1/in/{integration.document['kind']}/{key}"}
+
+    return issue
+
+
+async def rotate(tx: Writing, issue: Born, integration_id: IntegrationId, grace_s: int) -> Made:
+    """Gives a new key; those there are end `grace_s` from now, unless they end before. Raises NotFound."""
+    integration = await read_one(tx, "integration", integration_id)
+    mine, ends_at = integration_keys.c.integration_id == integration_id, tx.now + grace_s * SECOND
+    await tx.conn.execute(delete(integration_keys).where(mine, integration_keys.c.expires_at <= tx.now))
+    later = or_(integration_keys.c.expires_at.is_(None), integration_keys.c.expires_at > ends_at)
+    await tx.conn.execute(update(integration_keys).where(mine, later).values(expires_at=ends_at))
+    shown = await issue(tx, integration)
+    return Made(shown, secret=frozenset(shown))
+
+
+async def keys_of(view: Reading, integration_id: IntegrationId) -> list[IntegrationKey]:
+    """The keys that work, or did until the last rotation, oldest first. Raises NotFound."""
+    await read_one(view, "integration", integration_id)
+    question = (
+        select(integration_keys.c.hint, integration_keys.c.created_at, integration_keys.c.expires_at)
+        .where(integration_keys.c.integration_id == integration_id)
+        .order_by(integration_keys.c.created_at, integration_keys.c.digest)
+    )
+    return [
+        IntegrationKey(hint=hint, created_at=iso(created_at), expires_at=iso(expires_at) if expires_at else None)
+        for hint, created_at, expires_at in await view.conn.execute(question)
+    ]
+
+
+async def unparsed_of(view: Reading, integration_id: IntegrationId, before: int, limit: int) -> Sequence[Any]:
+    """Messages that could not be read, newest first. Raises NotFound."""
+    await read_one(view, "integration", integration_id)
+    question = (
+        select(unparsed)
+        .where(unparsed.c.integration_id == integration_id, unparsed.c.id < before)
+        .order_by(unparsed.c.id.desc())
+        .limit(limit)
+    )
+    return (await view.conn.execute(question)).all()
+
+
+def _unparsed(row: Any) -> Unparsed:
+    return Unparsed(
+        id=str(row.id),
+        received_at=iso(row.received_at),
+        reason=row.reason,
+        content_type=row.content_type,
+        size=row.size,
+        body=bytes(row.body).decode("utf-8", "replace"),
+    )
+
+
+def add_routes(routes: APIRouter, world: World) -> None:
+    """The routes beside those that every kind has."""
+    issue = issuing(world.base_url)
+
+    @routes.post(
+        "/integrations/{id}/rotate-key",
+        status_code=201,
+        tags=["integrations"],
+        summary="Give an integration a new key",
+        operation_id="rotate_integration_key",
+        responses=answers(404, 409, 413),
+    )
+    async def rotate_key(
+        item_id: IdText, caller: CallerOf, rotation: Rotation | None = None, idempotency_key: IdempotencyKey = None
+    ) -> KeyIssued:
+        """The new key is shown this once. The others go on for `grace_s` seconds: change the sender meanwhile."""
+        rotation = rotation or Rotation()
+        request = asked(caller, idempotency_key, f"/integrations/{item_id}/rotate-key", rotation)
+        integration_id = IntegrationId(int(item_id))
+        made = await world.store.write(once, request, rotate, issue, integration_id, rotation.grace_s)
+        return made.response()  # type: ignore[return-value] # FastAPI answers a Response as it is
+
+    @routes.get(
+        "/integrations/{id}/keys",
+        response_model=list_model("IntegrationKeyList", IntegrationKey),
+        tags=["integrations"],
+        summary="List the keys of an integration",
+        operation_id="list_integration_keys",
+        responses=answers(404),
+    )
+    async def list_keys(item_id: IdText) -> Any:
+        """By their last four characters; the keys themselves are not kept."""
+        return {"items": await world.store.read(keys_of, IntegrationId(int(item_id))), "next_cursor": None}
+
+    @routes.get(
+        "/integrations/{id}/unparsed",
+        response_model=list_model("UnparsedList", Unparsed),
+        tags=["integrations"],
+        summary="List messages that could not be read",
+        operation_id="list_unparsed",
+        responses=answers(404),
+    )
+    async def list_unparsed(
+        item_id: IdText, limit: Annotated[int, Query(ge=1, le=MAX_UNPARSED)] = 20, cursor: Cursor = None
+    ) -> Any:
+        """Newest first, with the reason and what came."""
+        integration_id, before = IntegrationId(int(item_id)), position(cursor, NEWEST)
+        found = await world.store.read(unparsed_of, integration_id, before, limit + 1)
+        return page(found, limit, _unparsed, lambda row: int(row.id))
