@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,9 @@ class Connection(asyncio.Protocol):
             return
         lower = head.lower()
         at = lower.find(b"content-length:")
-        length = int(lower[at + 15 : lower.find(b"\r\n", at) if lower.find(b"\r\n", at) > 0 else None]) if at >= 0 else 0
+        length = (
+            int(lower[at + 15 : lower.find(b"\r\n", at) if lower.find(b"\r\n", at) > 0 else None]) if at >= 0 else 0
+        )
         if len(rest) < length:
             return
         self.buffer = b""
@@ -117,7 +120,9 @@ class Seen:
         self.latencies: list[float] = []
 
 
-async def drive(host: str, port: int, requests: list[bytes], connections: int, pace_s: float = 0.0) -> tuple[Seen, float]:
+async def drive(
+    host: str, port: int, requests: list[bytes], connections: int, pace_s: float = 0.0
+) -> tuple[Seen, float]:
     """Sends all requests over `connections`; answers what was seen and how long it took. `pace_s`: one each so often."""
     seen = Seen()
     feed = iter(requests)
@@ -136,11 +141,9 @@ async def _paced(host: str, port: int, feed: Iterator[bytes], seen: Seen, pace_s
     waiting: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def sender() -> None:
-        while True:
-            body = await waiting.get()
-            if not body:
-                return
-            _, connection = await loop.create_connection(lambda: Connection(iter([body]), seen), host, port)
+        while body := await waiting.get():
+            alone = iter([body])
+            _, connection = await loop.create_connection(partial(Connection, alone, seen), host, port)
             await connection.done
 
     senders = [asyncio.create_task(sender()) for _ in range(16)]
@@ -164,7 +167,8 @@ def build(plan: dict[str, Any]) -> list[bytes]:
     make = alertmanager_post if plan["form"] == "alertmanager" else webhook
     size, many, run = plan["alerts_per_post"], plan["posts"], plan["run"]
     bodies = [make(place * size, size, run) for place in range(many)]
-    return [request(plan["path"], body) for body in bodies] * plan.get("times", 1)
+    requests = [request(plan["path"], body) for body in bodies]
+    return requests * int(plan.get("times", 1))
 
 
 def main() -> None:
@@ -174,7 +178,9 @@ def main() -> None:
     print("built", flush=True)
     sys.stdin.readline()
     before = resource.getrusage(resource.RUSAGE_SELF)
-    seen, took_s = asyncio.run(drive(plan["host"], plan["port"], requests, plan["connections"], plan.get("pace_s", 0.0)))
+    seen, took_s = asyncio.run(
+        drive(plan["host"], plan["port"], requests, plan["connections"], plan.get("pace_s", 0.0))
+    )
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(

@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, Concatenate, ParamSpec
+from typing import Annotated, Any, Concatenate, ParamSpec
 
 import orjson
+from fastapi import Depends
 from pydantic import BaseModel
 from sqlalchemy import delete, insert, select
+from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api.access import Caller
-from app.api.parameters import etag
+from app.api.access import Caller, CallerOf
+from app.api.parameters import IdempotencyKey, etag
 from app.clock import DAY
 from app.store.database import Writing
 from app.store.resources import Refused
@@ -56,12 +58,34 @@ class Made:
         return Response(orjson.dumps(self.body), self.status, headers, "application/json")
 
 
-def asked(caller: Caller, key: str | None, path: str, document: BaseModel | None) -> Asked | None:
-    """The request as it is remembered; None when it came without a key."""
-    if key is None:
-        return None
-    said = orjson.dumps([path, document.model_dump(mode="json") if document else None], option=orjson.OPT_SORT_KEYS)
-    return Asked(f"key:{caller.key_id}", key, blake2b(said, digest_size=16).digest())
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A request that does something: whose it is, and by which key it may be repeated."""
+
+    caller: Caller
+    key: str | None
+    path: str
+
+    @property
+    def actor(self) -> str:
+        """How timelines and histories call the caller."""
+        return self.caller.actor
+
+    def asked(self, document: BaseModel | None = None) -> Asked | None:
+        """What is remembered of it; None when it came without a key."""
+        if self.key is None:
+            return None
+        said = [self.path, document.model_dump(mode="json") if document else None]
+        digest = blake2b(orjson.dumps(said, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
+        return Asked(f"key:{self.caller.key_id}", self.key, digest)
+
+
+async def _requested(request: Request, caller: CallerOf, idempotency_key: IdempotencyKey = None) -> Requested:
+    return Requested(caller, idempotency_key, request.scope["path"])
+
+
+RequestedOf = Annotated[Requested, Depends(_requested)]
+"""The parameter of every endpoint that does something by POST."""
 
 
 async def once(

@@ -12,22 +12,20 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import delete, insert, or_, select, update
+from starlette.responses import Response
 
-from app.api.access import CallerOf
-from app.api.idempotency import Made, asked, once
+from app.api.idempotency import Made, RequestedOf, once
 from app.api.kinds import Born
-from app.api.parameters import Cursor, IdempotencyKey, IdText, list_model, page, position
+from app.api.parameters import NEWEST, Cursor, IdText, list_model, page, position
 from app.api.problems import answers
 from app.api.resources import read_one
 from app.clock import SECOND, iso
 from app.dedup.directory import digest_of
 from app.dedup.tables import integration_keys, unparsed
-from app.ids import IntegrationId
 from app.store.database import Reading, Writing
 from app.store.resources import Resource, touch_config
 from app.world import World
 
-NEWEST = 2**63 - 1
 MAX_UNPARSED = 50
 """A page of messages: each may have 64 KiB."""
 
@@ -84,7 +82,7 @@ def issuing(base_url: str) -> Born:
     return issue
 
 
-async def rotate(tx: Writing, issue: Born, integration_id: IntegrationId, grace_s: int) -> Made:
+async def rotate(tx: Writing, issue: Born, integration_id: int, grace_s: int) -> Made:
     """Gives a new key; those there are end `grace_s` from now, unless they end before. Raises NotFound."""
     integration = await read_one(tx, "integration", integration_id)
     mine, ends_at = integration_keys.c.integration_id == integration_id, tx.now + grace_s * SECOND
@@ -95,7 +93,7 @@ async def rotate(tx: Writing, issue: Born, integration_id: IntegrationId, grace_
     return Made(shown, secret=frozenset(shown))
 
 
-async def keys_of(view: Reading, integration_id: IntegrationId) -> list[IntegrationKey]:
+async def keys_of(view: Reading, integration_id: int) -> list[IntegrationKey]:
     """The keys that work, or did until the last rotation, oldest first. Raises NotFound."""
     await read_one(view, "integration", integration_id)
     question = (
@@ -109,7 +107,7 @@ async def keys_of(view: Reading, integration_id: IntegrationId) -> list[Integrat
     ]
 
 
-async def unparsed_of(view: Reading, integration_id: IntegrationId, before: int, limit: int) -> Sequence[Any]:
+async def unparsed_of(view: Reading, integration_id: int, before: int, limit: int) -> Sequence[Any]:
     """Messages that could not be read, newest first. Raises NotFound."""
     await read_one(view, "integration", integration_id)
     question = (
@@ -139,20 +137,17 @@ def add_routes(routes: APIRouter, world: World) -> None:
     @routes.post(
         "/integrations/{id}/rotate-key",
         status_code=201,
+        response_model=KeyIssued,
         tags=["integrations"],
         summary="Give an integration a new key",
         operation_id="rotate_integration_key",
         responses=answers(404, 409, 413),
     )
-    async def rotate_key(
-        item_id: IdText, caller: CallerOf, rotation: Rotation | None = None, idempotency_key: IdempotencyKey = None
-    ) -> KeyIssued:
+    async def rotate_key(item_id: IdText, request: RequestedOf, rotation: Rotation | None = None) -> Response:
         """The new key is shown this once. The others go on for `grace_s` seconds: change the sender meanwhile."""
-        rotation = rotation or Rotation()
-        request = asked(caller, idempotency_key, f"/integrations/{item_id}/rotate-key", rotation)
-        integration_id = IntegrationId(int(item_id))
-        made = await world.store.write(once, request, rotate, issue, integration_id, rotation.grace_s)
-        return made.response()  # type: ignore[return-value] # FastAPI answers a Response as it is
+        grace_s = (rotation or Rotation()).grace_s
+        made = await world.store.write(once, request.asked(rotation), rotate, issue, int(item_id), grace_s)
+        return made.response()
 
     @routes.get(
         "/integrations/{id}/keys",
@@ -164,7 +159,7 @@ def add_routes(routes: APIRouter, world: World) -> None:
     )
     async def list_keys(item_id: IdText) -> Any:
         """By their last four characters; the keys themselves are not kept."""
-        return {"items": await world.store.read(keys_of, IntegrationId(int(item_id))), "next_cursor": None}
+        return {"items": await world.store.read(keys_of, int(item_id)), "next_cursor": None}
 
     @routes.get(
         "/integrations/{id}/unparsed",
@@ -178,6 +173,5 @@ def add_routes(routes: APIRouter, world: World) -> None:
         item_id: IdText, limit: Annotated[int, Query(ge=1, le=MAX_UNPARSED)] = 20, cursor: Cursor = None
     ) -> Any:
         """Newest first, with the reason and what came."""
-        integration_id, before = IntegrationId(int(item_id)), position(cursor, NEWEST)
-        found = await world.store.read(unparsed_of, integration_id, before, limit + 1)
+        found = await world.store.read(unparsed_of, int(item_id), position(cursor, NEWEST), limit + 1)
         return page(found, limit, _unparsed, lambda row: int(row.id))

@@ -210,7 +210,9 @@ def _alert(alert: Alert, now: Micros) -> dict[str, Any]:
 
 
 def _fold(labels: int, annotations: int) -> str:
-    counted = [f"{many} {word}{'' if many == 1 else 's'}" for many, word in ((annotations, "annotation"), (labels, "label"))]
+    counted = [
+        f"{many} {word}{'' if many == 1 else 's'}" for many, word in ((annotations, "annotation"), (labels, "label"))
+    ]
     return " and ".join(text for text in counted if not text.startswith("0 "))
 
 

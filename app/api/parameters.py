@@ -24,6 +24,8 @@ from app.store.resources import Refused
 ID = PERSON
 """The form of every id."""
 MAX_LIMIT = 500
+NEWEST = 2**63 - 1
+"""Before it is every id: where a list that shows the newest first begins."""
 
 T = TypeVar("T")
 

@@ -17,11 +17,10 @@ from starlette.responses import Response
 
 from app.api import references
 from app.api.access import CallerOf
-from app.api.idempotency import Made, asked, once
+from app.api.idempotency import Made, RequestedOf, once
 from app.api.kinds import Kind
 from app.api.parameters import (
     Cursor,
-    IdempotencyKey,
     IdText,
     IfMatch,
     Limit,
@@ -196,10 +195,10 @@ def add_routes(routes: APIRouter, world: World, kind: Kind) -> None:
         responses=answers(409, 413),
     )
     @_taking(kind.document)
-    async def create_one(document: Any, caller: CallerOf, idempotency_key: IdempotencyKey = None) -> Response:
+    async def create_one(document: Any, request: RequestedOf) -> Response:
         """Send an Idempotency-Key, so that the request can be repeated when its answer is lost."""
-        request = asked(caller, idempotency_key, base, document)
-        return (await store.write(once, request, create, kind, document, caller.actor)).response()
+        made = await store.write(once, request.asked(document), create, kind, document, request.actor)
+        return made.response()
 
     @routes.get(
         item,

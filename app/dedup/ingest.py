@@ -63,6 +63,8 @@ class _Work:
     acknowledged: list[tuple[Episode, Inlet]] = field(default_factory=list)
     entries: list[tuple[int, Entry]] = field(default_factory=list)
     expiries: list[Micros] = field(default_factory=list)
+    groupings: dict[int, bytes] = field(default_factory=dict)
+    """The one grouping of each integration whose alerts are grouped by service."""
 
 
 async def ingest(tx: Writing, directory: Directory, arrivals: Sequence[Arrival]) -> Written:
@@ -176,14 +178,17 @@ def _open(tx: Writing, work: _Work, inlet: Inlet, item: Prepared, change: Change
     if suppressed:
         _note(row, suppressed)
         return
-    work.waiting.append(
-        (
-            row,
-            inlet,
-            item,
-            grouping_key(inlet.service_id or -inlet.integration_id, inlet.grouping, event.labels, item.key_digest),
-        )
-    )
+    work.waiting.append((row, inlet, item, _grouping(work, inlet, item)))
+
+
+def _grouping(work: _Work, inlet: Inlet, item: Prepared) -> bytes:
+    owner = inlet.service_id or -inlet.integration_id
+    if inlet.grouping.by != "service":
+        return grouping_key(owner, inlet.grouping, item.event.labels, item.key_digest)
+    known = work.groupings.get(inlet.integration_id)
+    if known is None:
+        known = work.groupings[inlet.integration_id] = grouping_key(owner, inlet.grouping, {}, b"")
+    return known
 
 
 def _note(row: dict[str, Any], placement: Join | Suppress) -> None:

@@ -4,7 +4,7 @@ The hot way of a storm: one dictionary look-up too many here is felt. A label se
 one is, goes into the event as it was decoded; anything else takes the slow road of `limits`.
 
 Each alert is judged by its own status; the group's status is only a stand-in for a missing one, since a resolved group
-may hide firing alerts (max_alerts) and a firing group carries resolved ones. Fields: contracts of Alertmanager 0.34.
+may hide firing alerts (max_alerts) and a firing group carries resolved ones. Fields as of Alertmanager 0.34.
 """
 
 from __future__ import annotations

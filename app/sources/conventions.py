@@ -128,9 +128,9 @@ def _texts(value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _common(fields: dict[str, Any], value: Any, now: Micros) -> Event:
-    title, body = one_line(first(fields, TITLES)), first(fields, TEXTS)
+    title, body = first(fields, TITLES), first(fields, TEXTS)
     said = body or ("" if title else any_text(value))
-    named = title or first_line(said) or "Alert without a text"
+    named = one_line(title) or first_line(said) or "Alert without a text"
     key = first(fields, KEYS)
     if not key:
         # GoAlert: summary and details are the key.

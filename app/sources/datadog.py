@@ -109,23 +109,24 @@ class Datadog:
 
 
 def _facts(body: Any) -> dict[str, str]:
-    """Each fact that some field says; nested maps count as `inner` and as `outer_inner`, after the upper level."""
+    """Each fact that some field says; nested maps count as `outer_inner` and as `inner`, after the upper level."""
     if not isinstance(body, dict):
         return {}
-    fields: dict[str, str] = {}
-    _put(fields, body, "")
-    for outer, inner in body.items():
-        if isinstance(inner, dict):
-            _put(fields, inner, f"{outer.lower()}_")
-            _put(fields, inner, "")
-    found = {fact: next((fields[name] for name in names if name in fields), "") for fact, names in _NAMES.items()}
-    return {fact: said for fact, said in found.items() if said}
-
-
-def _put(fields: dict[str, str], values: dict[str, Any], prefix: str) -> None:
-    for name, value in values.items():
-        if said := _clean(value):
-            fields.setdefault(prefix + name.lower().lstrip("$"), said)
+    fields: dict[str, list[Any]] = {}
+    for name, value in body.items():
+        fields.setdefault(name.lower().lstrip("$"), []).append(value)
+    for outer, values in body.items():
+        if isinstance(values, dict):
+            for name, value in values.items():
+                fields.setdefault(f"{outer}_{name}".lower(), []).append(value)
+                fields.setdefault(name.lower(), []).append(value)
+    facts = {}
+    for fact, names in _NAMES.items():
+        for name in names:
+            if name in fields and (said := next(filter(None, map(_clean, fields[name])), "")):
+                facts[fact] = said
+                break
+    return facts
 
 
 def _clean(value: Any) -> str:
@@ -137,7 +138,7 @@ def _clean(value: Any) -> str:
 
 def _event(facts: Mapping[str, str], now: Micros) -> Event:
     head = _head(facts)
-    markup = _unescaped(facts.get("markup", "")[:_MAX_MARKUP])
+    markup = _unescaped(facts.get("markup", ""))
     monitor = _monitor(markup)
     transition = facts.get("transition") or head.transition
     status = _status(transition, facts.get("type", ""))
@@ -145,7 +146,7 @@ def _event(facts: Mapping[str, str], now: Micros) -> Event:
     level, raw = _severity(facts, head, transition, status)
     key, cycle = _key(facts, head, monitor, scope)
     message = _unescaped(facts.get("message", "")).replace("%%%", "").strip()
-    name = head.name or first_line(message) or f"Datadog monitor {facts.get('monitor') or monitor.id}".strip()
+    name = one_line(head.name) or first_line(message) or f"Datadog monitor {facts.get('monitor') or monitor.id}".strip()
     dates = [at for fact in ("date", "updated") if (at := times.sane(times.parse(facts.get(fact)), now)) is not None]
     return fitted(
         Event(
@@ -172,7 +173,7 @@ def _event(facts: Mapping[str, str], now: Micros) -> Event:
 
 
 def _unescaped(markup: str) -> str:
-    return clean(html.unescape(markup))
+    return clean(html.unescape(markup[:_MAX_MARKUP]))
 
 
 def _plain(transition: str) -> str:
@@ -195,12 +196,13 @@ def _split(title: str) -> _Head:
     """`[P1] [Triggered on {host:a,env:b}] [Anything] name`: a first bracket that is no transition belongs to the name."""
     match = _HEAD.fullmatch(title[:_MAX_HEAD])
     if match is None:
-        return _Head("", "", "", one_line(title))
+        return _Head("", "", "", title)
     priority, transition, scope, name = (match[part] or "" for part in _Head._fields)
+    name += title[_MAX_HEAD:]
     known = _plain(transition) in _FIRING | _RESOLVED or transition.lower().endswith("recovered")
     if transition and not known and not scope:
         transition, name = "", title[match.start("transition") - 1 :]
-    return _Head(priority, transition, scope.strip(), one_line(name))
+    return _Head(priority, transition, scope.strip(), name)
 
 
 def _monitor(markup: str) -> _Monitor:

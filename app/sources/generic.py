@@ -126,7 +126,7 @@ def _event(message: _Message, settings: GenericSettings, now: Micros) -> Event:
     def at(lookup: Lookup) -> Micros | None:
         return times.sane(times.parse(said(lookup)), now)
 
-    title = one_line(said(settings.title)) or event.title
+    title = said(settings.title)
     key, note = _key(message, settings, title, event)
     status, (level, raw) = _status(said(settings.status), event, settings), _severity(said(settings.severity), settings)
     own = {
@@ -140,7 +140,7 @@ def _event(message: _Message, settings: GenericSettings, now: Micros) -> Event:
         event._replace(
             status=status,
             key=key,
-            title=title,
+            title=one_line(title) or event.title,
             severity=level or event.severity,
             labels={**event.labels, **{name: said(lookup) for name, lookup in settings.labels.items()}},
             annotations={**event.annotations, **own},
@@ -167,7 +167,7 @@ def _severity(word: str, settings: GenericSettings) -> tuple[Severity | None, st
 
 
 def _key(message: _Message, settings: GenericSettings, title: str, event: Event) -> tuple[str, str]:
-    """The mapped key; when the message has none at that place, one of its title, and a note that says so."""
+    """The mapped key; when the message has none at that place, the conventions' or its title's, and a note."""
     missing: list[str] = []
     if settings.key_parts:
         parts = [look((path,), message.item, message.body) for path in settings.key_parts]
@@ -178,10 +178,11 @@ def _key(message: _Message, settings: GenericSettings, title: str, event: Event)
         if found := look(settings.key, message.item, message.body):
             return found, ""
         missing = list(settings.key)
-    elif not settings.title or not event.key.startswith(conventions.TITLE_KEY):
-        return event.key, ""
-    note = f"No key at {', '.join(f'`{path}`' for path in missing)}: the title stands in for it." if missing else ""
-    return conventions.title_key(message.item, title), note
+    note = f"No key at {', '.join(f'`{path}`' for path in missing)}: other fields stand in for it." if missing else ""
+    # A mapped title says more than the fields that the conventions took for one, but less than a key of the sender's own.
+    if title and event.key.startswith(conventions.TITLE_KEY):
+        return conventions.title_key(message.item, title), note
+    return event.key, note
 
 
 def _folded(table: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ TRUNCATED = "tocsin_truncated"
 SCRUBBED = "tocsin_scrubbed"
 
 _NO_HOST = "/?#:@\\"
+_LONGEST = 20_000
 _CONTROLS = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029], " ")
 
 
@@ -41,7 +42,7 @@ def one_line(value: str) -> str:
     """A title: no line breaks or control characters, no space around it; not cut yet."""
     if value.isprintable():
         return value.strip()
-    return " ".join(value.translate(_CONTROLS).split())
+    return " ".join(value[:_LONGEST].translate(_CONTROLS).split())
 
 
 def is_web(address: str) -> bool:

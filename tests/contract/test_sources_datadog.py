@@ -137,6 +137,10 @@ class TestIdentity:
         assert trigger.key == recovery.key
         assert trigger.key != one({"title": "[Triggered on {host:b}] x"}).key
 
+    def test_a_long_name_counts_to_its_end(self):
+        keys = {one({"title": f"[Triggered] {'x' * 9_000}{end}"}).key for end in "ab"}
+        assert len(keys) == 2
+
     @pytest.mark.parametrize(
         "literal", ["$ALERT_CYCLE_KEY", "ALERT_CYCLE_KEY", "${ALERT_CYCLE_KEY}", "null", "NULL", " "]
     )

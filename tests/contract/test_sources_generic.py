@@ -224,12 +224,18 @@ class TestMapping:
 
     def test_a_key_that_is_missing_is_told_beside_the_alert_and_the_title_stands_in(self):
         event = one({"title": "t", "host": "h"}, key_parts=["host", "check"])
-        assert event.annotations["mapping"] == "No key at `check`: the title stands in for it."
+        assert event.annotations["mapping"] == "No key at `check`: other fields stand in for it."
         assert event.key != one({"title": "t", "host": "g"}, key_parts=["host", "check"]).key
         assert (
             one({"title": "t"}, key=["a", "b"]).annotations["mapping"]
-            == "No key at `a`, `b`: the title stands in for it."
+            == "No key at `a`, `b`: other fields stand in for it."
         )
+
+    def test_long_titles_make_keys_of_all_their_text(self):
+        long = "x" * 30_000
+        for settings in ({}, {"title": "title"}, {"key": "no.such"}):
+            keys = {one({"title": f"{long}{end}\n"}, **settings).key for end in "ab"}
+            assert len(keys) == 2
 
     def test_parts_of_a_key_do_not_run_into_each_other(self):
         settings = {"key_parts": ["a", "b"]}

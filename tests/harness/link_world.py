@@ -103,6 +103,14 @@ class LinkWorld:
 
         return list(await self.world.store.read(question))
 
+    async def breaks_the_database(self) -> None:
+        """From now on every question and every deed fails as it does when a table can't be read."""
+
+        async def rename(tx: Writing) -> None:
+            await tx.conn.execute(text("ALTER TABLE incidents RENAME TO elsewhere"))
+
+        await self.world.store.write(rename)
+
     @property
     def _about(self) -> Incident:
         assert self.about is not None

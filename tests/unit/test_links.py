@@ -17,7 +17,14 @@ from app.paging.links import ACTIONS, Expired, Forged, Link
 NOW = 1_767_571_200 * SECOND + 123_456
 SECRET = "a-secret-of-this-test-and-nothing-else"
 ALPHABET = string.ascii_letters + string.digits + "-_"
-ANA = Link("acknowledge", 269_845_684_231_847_936, 42, "Ana Ortega", 269_845_684_231_847_937, NOW // SECOND * SECOND + 24 * HOUR)
+ANA = Link(
+    "acknowledge",
+    269_845_684_231_847_936,
+    42,
+    "Ana Ortega",
+    269_845_684_231_847_937,
+    NOW // SECOND * SECOND + 24 * HOUR,
+)
 
 IDS = st.integers(1, 2**63 - 1)
 LINKS = st.builds(

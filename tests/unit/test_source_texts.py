@@ -131,7 +131,7 @@ def test_other_addresses(address):
         ("list.1.x", 3),
         ("dotted.key", 4),
         ("a.e.f.g", 5),
-        ("/root/0", "r"),
+        ("/top/0", "r"),
         ("/", None),
         ("a", {"b": 1, "c.d": 2, "e": {"f.g": 5}}),
         ("a.b.c", None),
@@ -142,4 +142,4 @@ def test_other_addresses(address):
 )
 def test_paths(path, found):
     event = {"a": {"b": 1, "c.d": 2, "e": {"f.g": 5}}, "list": [0, {"x": 3}], "dotted.key": 4, "none": None}
-    assert find(path, event, {"root": ["r"]}) == found
+    assert find(path, event, {"top": ["r"]}) == found

@@ -11,7 +11,9 @@ SAFARI = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
     "Version/19.0 Mobile/15E148 Safari/604.1"
 )
-CHROME = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36"
+CHROME = (
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36"
+)
 
 MACHINES = {
     "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)": "Slack's link preview",
