@@ -139,7 +139,7 @@ def add_routes(routes: APIRouter, world: World) -> None:
         return page(found, limit, alert_shown, lambda row: int(row.id))
 
     @routes.get(
-        "/alerts/{id}",
+        "/alerts/{item_id}",
         tags=["alerts"],
         summary="Read an alert",
         operation_id="read_alert",

@@ -1,16 +1,82 @@
-"""The API as one application (a first form: the API's author replaces it)."""
+"""The API put together: every route behind one gate and inside one edge, and the document that describes them.
+
+    request -> Edge (answers whatever is raised) -> Gate (whose key, which role) -> route
+
+Senders' requests do not come here: app/server.py hands /v1/in to ingest. Nothing is decided here.
+"""
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from typing import Any
 
-from app.api import health
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from app.api import (
+    acts,
+    alerts,
+    health,
+    incidents,
+    integrations,
+    keys,
+    landing,
+    links,
+    oncall,
+    overrides,
+    problems,
+    resources,
+)
+from app.api.access import Gate, Keys
+from app.api.body import StrictRoute
+from app.api.edge import Edge, answer
+from app.api.kinds import kinds
+from app.api.openapi import DESCRIPTION, TITLE, document
 from app.wiring import Process
 from app.world import World
 
+TAGS = {
+    "incidents": "What people respond to, and what they do about it.",
+    "alerts": "What senders said is wrong.",
+    "keys": "Who may use this API.",
+    "health": "What machines ask about this process.",
+}
+
+
+class _Application(FastAPI):
+    """Describes itself by our document."""
+
+    def openapi(self) -> dict[str, Any]:
+        return document(self)
+
 
 def build(world: World, process: Process) -> FastAPI:
-    """All routes."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.include_router(health.router(process))
+    """The application. Everything under /v1 needs a key; what does not is listed in access.py."""
+    known = kinds(world, issue_key=integrations.issuing(world.base_url), key_shown=integrations.KeyIssued)
+    about = {**TAGS, **{kind.path: kind.about for kind in known}}
+    app = _Application(
+        title=TITLE,
+        description=DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        openapi_tags=[{"name": name, "description": said} for name, said in sorted(about.items())],
+        middleware=[Middleware(Edge, world.ids), Middleware(Gate, Keys(world.store, world.clock))],
+        exception_handlers={HTTPException: answer, RequestValidationError: answer},
+    )
+    v1 = APIRouter(prefix="/v1", route_class=StrictRoute, responses=problems.answers(422))
+    for kind in known:
+        resources.add_routes(v1, world, kind)
+    for module in (incidents, acts, alerts, integrations, oncall, overrides, keys):
+        module.add_routes(v1, world)
+    app.include_router(v1)
+    for router in _open(world, process):
+        app.include_router(router)
     return app
+
+
+def _open(world: World, process: Process) -> tuple[APIRouter, ...]:
+    """The routes without a key."""
+    return (health.router(process), links.router(world), landing.router())

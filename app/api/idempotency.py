@@ -92,6 +92,7 @@ async def once(
     tx: Writing,
     request: Asked | None,
     deed: Callable[Concatenate[Writing, P], Awaitable[Made]],
+    /,
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> Made:

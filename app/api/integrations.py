@@ -135,7 +135,7 @@ def add_routes(routes: APIRouter, world: World) -> None:
     issue = issuing(world.base_url)
 
     @routes.post(
-        "/integrations/{id}/rotate-key",
+        "/integrations/{item_id}/rotate-key",
         status_code=201,
         response_model=KeyIssued,
         tags=["integrations"],
@@ -150,7 +150,7 @@ def add_routes(routes: APIRouter, world: World) -> None:
         return made.response()
 
     @routes.get(
-        "/integrations/{id}/keys",
+        "/integrations/{item_id}/keys",
         response_model=list_model("IntegrationKeyList", IntegrationKey),
         tags=["integrations"],
         summary="List the keys of an integration",
@@ -162,7 +162,7 @@ def add_routes(routes: APIRouter, world: World) -> None:
         return {"items": await world.store.read(keys_of, int(item_id)), "next_cursor": None}
 
     @routes.get(
-        "/integrations/{id}/unparsed",
+        "/integrations/{item_id}/unparsed",
         response_model=list_model("UnparsedList", Unparsed),
         tags=["integrations"],
         summary="List messages that could not be read",

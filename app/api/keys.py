@@ -97,7 +97,7 @@ def add_routes(routes: APIRouter, world: World) -> None:
         return made.response()
 
     @routes.delete(
-        "/keys/{id}",
+        "/keys/{item_id}",
         tags=["keys"],
         summary="Revoke an API key",
         operation_id="revoke_key",

@@ -12,13 +12,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from app.api.parameters import InstantQuery, IdText, instant
+from app.api.parameters import AN_INSTANT, IdText, InstantQuery, instant
 from app.api.problems import answers, invalid
 from app.api.resources import read_one
 from app.clock import DAY, Micros, iso
 from app.oncall.overrides import overrides_of, schedule_of, why
 from app.oncall.resolve import NOBODY, ByOverride, Duty, next_change, on_call
-from app.oncall.schedule import LAST_INSTANT, BadRange, Override
+from app.oncall.schedule import LAST_INSTANT, Override
 from app.oncall.shifts import Gap, Shift, gaps, shifts
 from app.store import resources
 from app.store.database import Reading
@@ -150,9 +150,7 @@ def laid_out(
 
 def _shift(shift: Shift, schedule: str, names: Mapping[int, str]) -> ShiftShown:
     duty = Duty(shift.person, shift.why)
-    return ShiftShown(
-        **_on_duty(duty, schedule, names), starts_at=iso(shift.starts_at), ends_at=iso(shift.ends_at)
-    )
+    return ShiftShown(**_on_duty(duty, schedule, names), starts_at=iso(shift.starts_at), ends_at=iso(shift.ends_at))
 
 
 def _gap(gap: Gap) -> GapShown:
@@ -163,12 +161,12 @@ def add_routes(routes: APIRouter, world: World) -> None:
     """The routes of being on call."""
 
     @routes.get("/oncall", tags=["schedules"], summary="Who is on call", operation_id="read_oncall")
-    async def read_oncall(at: Annotated[str | None, InstantQuery] = None) -> OnCallList:
+    async def read_oncall(at: InstantQuery = None) -> OnCallList:
         """In every schedule, now or at an instant: who, by which layer or override, and until when."""
-        return await world.store.read(everywhere, None if at is None else instant(at, "at", 0))
+        return await world.store.read(everywhere, None if at is None else instant(at, "at"))
 
     @routes.get(
-        "/schedules/{id}/shifts",
+        "/schedules/{item_id}/shifts",
         tags=["schedules"],
         summary="The shifts of an interval",
         operation_id="list_shifts",
@@ -176,12 +174,12 @@ def add_routes(routes: APIRouter, world: World) -> None:
     )
     async def list_shifts(
         item_id: IdText,
-        start: Annotated[str | None, InstantQuery, Query(alias="from")] = None,
-        end: Annotated[str | None, InstantQuery, Query(alias="to")] = None,
+        start: Annotated[str | None, Query(alias="from", **AN_INSTANT)] = None,
+        end: Annotated[str | None, Query(alias="to", **AN_INSTANT)] = None,
     ) -> ShiftList:
         """Two weeks from now unless asked otherwise, a year at most. Where nobody is on call is a gap, with its reason."""
-        since = instant(start, "from", world.clock.now())
-        until = instant(end, "to", min(since + USUAL, LAST_INSTANT))
+        since = instant(start, "from") if start else world.clock.now()
+        until = instant(end, "to") if end else since + USUAL
         if not since < until <= since + LONGEST:
             raise invalid("to", f"must be after `from`, by {LONGEST // DAY} days at most", "query")
         schedule, overrides, names = await world.store.read(_facts, int(item_id), since, until)

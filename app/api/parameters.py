@@ -29,7 +29,7 @@ NEWEST = 2**63 - 1
 
 T = TypeVar("T")
 
-IdText = Annotated[str, Path(alias="id", pattern=ID, description="As text of digits.", examples=["8012345678901234"])]
+IdText = Annotated[str, Path(pattern=ID, description="As text of digits.", examples=["8012345678901234"])]
 Number = Annotated[int, Path(ge=1, lt=2**53, description="The number people call the incident by.", examples=[17])]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items to answer at most.")]
 Cursor = Annotated[
@@ -49,7 +49,8 @@ IdempotencyKey = Annotated[
         "for 24 hours it is answered as the first time, with `Idempotent-Replay: true`.",
     ),
 ]
-InstantQuery = Query(pattern=INSTANT, description="RFC 3339, such as 2026-03-29T01:00:00Z.")
+AN_INSTANT: dict[str, Any] = {"pattern": INSTANT, "description": "RFC 3339, such as 2026-03-29T01:00:00Z."}
+InstantQuery = Annotated[str | None, Query(**AN_INSTANT)]
 
 _ETAG = re.compile(r'"([1-9][0-9]{0,9})"')
 
@@ -99,10 +100,8 @@ def list_model(name: str, item: type[BaseModel]) -> type[BaseModel]:
     return create_model(name, items=(list[item], ...), next_cursor=(str | None, None))  # type: ignore[valid-type]
 
 
-def instant(text: str | None, field: str, default: Micros) -> Micros:
-    """The instant a query names. Raises Invalid."""
-    if text is None:
-        return default
+def instant(text: str, field: str) -> Micros:
+    """The instant that the query `field` names. Raises Invalid."""
     try:
         return read_instant(field, text)
     except BadField as error:

@@ -11,7 +11,7 @@ The only place where the HTTP status of a refusal is chosen. The API's own refus
     └── VersionMissing    428  an edit without If-Match
 
 What comes from below: Refused is 409 (version_mismatch: 412), NoSuchIncident 404, our own trouble (StoreError,
-Overloaded) 503 with Retry-After. Anything else is a fault of ours: 500 with an id that stands in the log.
+Overloaded) 503 with Retry-After. Anything else is a fault of ours: 500, answered by edge.py.
 Must never know a route, nor repeat a value that was sent: it may be a secret.
 """
 
@@ -23,22 +23,16 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 import orjson
-import structlog
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.dedup.committer import Overloaded
-from app.ids import Ids
 from app.incidents.respond import NoSuchIncident
 from app.oncall.schedule import BadField
 from app.store.errors import StoreError
 from app.store.resources import Refused
-
-log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = {"Retry-After": "5"}
@@ -139,12 +133,16 @@ UNAUTHORIZED = Refusal(
 
 def refusal_of(error: Exception) -> Refusal | None:
     """What is answered for `error`; None for one that nobody foresaw."""
+    return _of_ours(error) if isinstance(error, ApiError) else _of_below(error)
+
+
+def _of_ours(error: ApiError) -> Refusal | None:
     match error:
         case Unauthorized():
             return UNAUTHORIZED
         case RoleTooLow():
             return Refusal(403, "role_too_low", "This key may not do that", str(error))
-        case NotFound() | NoSuchIncident():
+        case NotFound():
             return Refusal(404, "not_found", "Not found", str(error))
         case TooLarge():
             return Refusal(413, "too_large", "The body is too large", f"{error} Send less at a time.")
@@ -152,6 +150,14 @@ def refusal_of(error: Exception) -> Refusal | None:
             return Refusal(428, "version_missing", "If-Match is needed", str(error))
         case Invalid():
             return _invalid(error.errors)
+        case _:
+            return None
+
+
+def _of_below(error: Exception) -> Refusal | None:
+    match error:
+        case NoSuchIncident():
+            return Refusal(404, "not_found", "Not found", f"{error}.")
         case BadField():
             return _invalid([FieldError(where="body", field=error.field, message=error.rule)])
         case RequestValidationError():
@@ -214,43 +220,10 @@ def _of_status(error: HTTPException) -> Refusal:
     return Refusal(error.status_code, code, title, detail, headers=dict(error.headers or {}))
 
 
-async def answer(_: Request, error: Exception) -> Response:
-    """The handler of what Starlette and FastAPI would answer in their own form."""
-    refusal = refusal_of(error)
-    assert refusal is not None
-    return refusal.response()
-
-
-class Problems:
-    """The edge of the API: whatever is raised inside is answered here, and nothing escapes to the server."""
-
-    def __init__(self, app: ASGIApp, ids: Ids) -> None:
-        self._app = app
-        self._ids = ids
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
-
-        async def sending(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            await self._app(scope, receive, sending)
-        except Exception as error:  # the edge: one request fails alone, and says so
-            refusal = refusal_of(error) or self._fault(scope, error)
-            if begun:
-                raise
-            await refusal.response()(scope, receive, send)
-
-    def _fault(self, scope: Scope, error: Exception) -> Refusal:
-        """A fault of ours: the log has what happened, the caller an id to find it by."""
-        error_id = self._ids.secret(9)
-        route = getattr(scope.get("route"), "path", "")
-        log.error("request_failed", error_id=error_id, method=scope["method"], route=route, exc_info=error)
-        detail = f"This is a fault of Tocsin. Its log tells more under the error id {error_id}."
-        return Refusal(500, "fault", "Something went wrong here", detail)
+def fault(error_id: str) -> Refusal:
+    """A fault of ours: `error_id` stands in the log beside what happened."""
+    detail = f"This is a fault of Tocsin. Its log tells more under the error id {error_id}."
+    return Refusal(500, "fault", "Something went wrong here", detail)
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:

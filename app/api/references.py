@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import or_, select, text
@@ -45,28 +45,51 @@ class Reference(NamedTuple):
 
 def references(kind: str, document: Mapping[str, Any]) -> Iterator[Reference]:
     """Every reference of a document of `kind`. Pure."""
-    match kind:
-        case "team":
-            for place, member in enumerate(document["members"]):
-                yield Reference(f"members.{place}.person_id", "person", member["person_id"])
-        case "schedule":
-            for place, layer in enumerate(document["layers"]):
-                for turn, person in enumerate(layer["participants"]):
-                    yield Reference(f"layers.{place}.participants.{turn}", "person", str(person))
-        case "policy":
-            for place, level in enumerate(document["levels"]):
-                for turn, target in enumerate(level["targets"]):
-                    yield Reference(f"levels.{place}.targets.{turn}.id", target["kind"], target["id"])
-        case "service":
-            yield from _optional(document, team_id="team", policy_id="policy")
-        case "integration":
-            yield from _optional(document, service_id="service")
+    return _REFERENCES.get(kind, _none)(document)
+
+
+def _none(_: Mapping[str, Any]) -> Iterator[Reference]:
+    return iter(())
+
+
+def _of_team(document: Mapping[str, Any]) -> Iterator[Reference]:
+    for place, member in enumerate(document["members"]):
+        yield Reference(f"members.{place}.person_id", "person", member["person_id"])
+
+
+def _of_schedule(document: Mapping[str, Any]) -> Iterator[Reference]:
+    for place, layer in enumerate(document["layers"]):
+        for turn, person in enumerate(layer["participants"]):
+            yield Reference(f"layers.{place}.participants.{turn}", "person", str(person))
+
+
+def _of_policy(document: Mapping[str, Any]) -> Iterator[Reference]:
+    for place, level in enumerate(document["levels"]):
+        for turn, target in enumerate(level["targets"]):
+            yield Reference(f"levels.{place}.targets.{turn}.id", target["kind"], target["id"])
+
+
+def _of_service(document: Mapping[str, Any]) -> Iterator[Reference]:
+    return _optional(document, team_id="team", policy_id="policy")
+
+
+def _of_integration(document: Mapping[str, Any]) -> Iterator[Reference]:
+    return _optional(document, service_id="service")
 
 
 def _optional(document: Mapping[str, Any], **fields: str) -> Iterator[Reference]:
     for name, kind in fields.items():
         if document.get(name) is not None:
             yield Reference(name, kind, document[name])
+
+
+_REFERENCES: dict[str, Callable[[Mapping[str, Any]], Iterator[Reference]]] = {
+    "team": _of_team,
+    "schedule": _of_schedule,
+    "policy": _of_policy,
+    "service": _of_service,
+    "integration": _of_integration,
+}
 
 
 async def check(view: Reading, found: Iterator[Reference]) -> None:

@@ -8,6 +8,7 @@ the change, so what is checked (references, users) still holds at the commit. Wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from fastapi import APIRouter
@@ -36,7 +37,6 @@ from app.store.database import Reading, Writing
 from app.store.resources import Refused, Resource
 from app.store.tables import revisions
 from app.world import World
-
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -170,8 +170,8 @@ def add_routes(routes: APIRouter, world: World, kind: Kind) -> None:
     title = kind.document.__name__.removeprefix("Named")
     one = create_model(f"{title}Resource", __base__=(kind.document, Kept))
     born = create_model(f"{title}Created", __base__=(one, kind.born_shown)) if kind.born_shown else one
-    base, item, tags = f"/{kind.path}", f"/{kind.path}/{{id}}", [kind.path]
-    store = world.store
+    base, item, store = f"/{kind.path}", f"/{kind.path}/{{item_id}}", world.store
+    tags: list[str | Enum] = [kind.path]
 
     @routes.get(
         base,

@@ -20,6 +20,7 @@ from tests.harness.reach import CANARY, GOOD, HTTP, MESSAGE, NOW, document, no_t
 
 REMOTE = tuple(kind for kind in build(offered=()) if kind != "console")
 OWN_HTTP = tuple(kind for kind in HTTP if kind != "apprise")
+QUICK_S = 0.5
 WEATHERS = ("fine", "busy", "broken", "no_such_address", "hang", "drop_before", "drop_after")
 
 
@@ -124,13 +125,20 @@ async def test_a_second_complaint_is_refused_and_not_repeated(kind):
         assert len(to.http.seen) == 2
 
 
-@pytest.mark.parametrize("kind", OWN_HTTP)
-async def test_both_forms_together_keep_to_the_one_deadline(kind):
-    async with reach(kind, quick=True) as to:
-        to.http.script.extend([Answering(400), Answering(how="hang")])
+async def test_both_forms_together_keep_to_the_one_deadline():
+    async with reach("webhook", timeout_s=1.0) as to:
+        to.http.script.extend([Answering(400, slow_s=0.8), Answering(how="hang")])
         began = asyncio.get_running_loop().time()
         assert isinstance(await to.send(), Unknown)
-        assert asyncio.get_running_loop().time() - began < 2 * to.outbound.timeout_s
+        assert asyncio.get_running_loop().time() - began < 1.5
+
+
+async def test_apprise_keeps_to_the_deadline_although_its_own_limits_start_anew_with_each_byte():
+    async with reach("apprise", timeout_s=1.0) as to:
+        to.http.usual = Answering(200, b"xxxx", how="hang_in_body", slow_s=0.8)
+        began = asyncio.get_running_loop().time()
+        assert isinstance(await to.send(), Unknown)
+        assert asyncio.get_running_loop().time() - began < 1.5
 
 
 @pytest.mark.parametrize("kind", HTTP)
@@ -182,7 +190,7 @@ async def test_telegram_says_in_its_body_how_long_to_wait():
 
 @pytest.mark.parametrize("kind", REMOTE)
 async def test_no_answer_in_time_is_unknown(kind):
-    async with reach(kind, quick=True) as to:
+    async with reach(kind, timeout_s=QUICK_S) as to:
         to.weather("hang")
         assert isinstance(await to.send(), Unknown)
 
@@ -190,7 +198,7 @@ async def test_no_answer_in_time_is_unknown(kind):
 @pytest.mark.parametrize("kind", OWN_HTTP)
 @pytest.mark.parametrize("how", ["hang_in_body", "drop_in_body", "nonsense"])
 async def test_half_an_answer_is_no_answer(kind, how):
-    async with reach(kind, quick=True) as to:
+    async with reach(kind, timeout_s=QUICK_S) as to:
         to.http.usual = Answering(200, GOOD[kind].body or b"xxxx", how=how)
         assert isinstance(await to.send(), Unknown)
 
@@ -243,7 +251,7 @@ async def test_an_address_that_may_not_be_dialled_is_refused_and_says_which_sett
 
 @pytest.mark.parametrize("kind", REMOTE)
 async def test_a_cancelled_send_leaves_no_connection_open(kind):
-    async with reach(kind, quick=True) as to:
+    async with reach(kind, timeout_s=QUICK_S) as to:
         to.weather("hang")
         task = asyncio.ensure_future(to.send())
         await asyncio.wait_for(to.fake.asked.wait(), 2)
@@ -255,7 +263,7 @@ async def test_a_cancelled_send_leaves_no_connection_open(kind):
 
 @pytest.mark.parametrize("kind", [kind for kind in REMOTE if kind != "apprise"])
 async def test_after_a_hang_the_next_send_works(kind):
-    async with reach(kind, quick=True) as to:
+    async with reach(kind, timeout_s=QUICK_S) as to:
         to.weather("hang")
         await to.send()
         to.weather("fine")
@@ -266,7 +274,7 @@ async def test_after_a_hang_the_next_send_works(kind):
 @pytest.mark.parametrize("weather", WEATHERS)
 async def test_no_secret_is_in_an_outcome_or_a_log(kind, weather, caplog):
     caplog.set_level(logging.DEBUG)
-    async with reach(kind, quick=True) as to:
+    async with reach(kind, timeout_s=QUICK_S) as to:
         to.weather(weather)
         outcome = await to.send()
         assert CANARY not in repr(outcome)

@@ -20,7 +20,8 @@ import orjson
 from fastapi import FastAPI
 from sqlalchemy import insert, text
 
-from app.api import landing, links as link_routes
+from app.api import landing
+from app.api import links as link_routes
 from app.clock import MINUTE, SECOND
 from app.dedup.tables import alerts
 from app.ids import ProcessIds

@@ -57,7 +57,13 @@ async def served(database_url: str, folder: Path, **settings: str) -> AsyncItera
     }
     with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", "from app.cli.serve import serve; serve()", cwd=ROOT, env=environment, stdout=out, stderr=out
+            sys.executable,
+            "-c",
+            "from app.cli.serve import serve; serve()",
+            cwd=ROOT,
+            env=environment,
+            stdout=out,
+            stderr=out,
         )
     running = Served(process, 0, log)
     try:

@@ -28,6 +28,8 @@ class Answering:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     how: How = "answer"
+    slow_s: float = 0.0
+    """How long the server thinks before it answers."""
     echo: bool = False
     """Quote the whole request in the body, as careless servers do."""
 
@@ -113,6 +115,7 @@ class FakeProvider:
             if answer.how == "nonsense":
                 writer.write(b"220 mail.test ESMTP\r\n")
                 return await writer.drain()
+            await asyncio.sleep(answer.slow_s)
             writer.write(_wire(answer, seen))
             await writer.drain()
             if answer.how == "drop_in_body":

@@ -124,14 +124,14 @@ class Reach:
 
 
 @contextlib.asynccontextmanager
-async def reach(kind: str, *, quick: bool = False, allow: tuple[str, ...] = ("127.0.0.0/8",)) -> AsyncIterator[Reach]:
-    """A notifier of this kind and its provider, ready. `quick` is for tests that wait for the time limit."""
+async def reach(kind: str, *, timeout_s: float = 5.0, allow: tuple[str, ...] = ("127.0.0.0/8",)) -> AsyncIterator[Reach]:
+    """A notifier of this kind and its provider, ready. `timeout_s` is small in tests that wait for it."""
     async with contextlib.AsyncExitStack() as stack:
         http = await stack.enter_async_context(provider(GOOD[kind])) if kind in GOOD else None
         mail = await stack.enter_async_context(mail_server()) if kind == "email" else None
         port = http.port if http else mail.port if mail else 0
         wanted = OutboundSettings(
-            timeout_s=0.5 if quick else 5.0,
+            timeout_s=timeout_s,
             allow=allow,
             telegram_api=f"http://{HOST}:{port}",
             smtp_url=f"smtp://tocsin:{CANARY}@{HOST}:{port}?tls=none" if mail else None,

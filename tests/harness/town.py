@@ -17,7 +17,7 @@ import asyncio
 import io
 import itertools
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +40,7 @@ from app.server import Tocsin
 from app.settings import Settings
 from app.sources.integration import Integration
 from app.store import jobs, resources
-from app.store.database import Store, Writing
+from app.store.database import Database, Store, Writing, open_store
 from app.store.migrate import migrate
 from app.wiring import Process, open_world
 from app.world import World
@@ -363,8 +363,28 @@ async def _add_override(tx: Writing, schedule: int, person: int, start: int, end
 
 @asynccontextmanager
 async def town(database_url: str, *, seed: int = 1, **settings: Any) -> AsyncIterator[Town]:
-    """A running Tocsin on an empty database."""
-    clock = StoryClock()
+    """A running Tocsin on an empty database, ended in good order; anything unexpected fails the story."""
+    async with provider(Answering(200, b"{}")) as fake:
+        story = await begin(database_url, StoryClock(), fake, seed=seed, **settings)
+        try:
+            yield story
+            await story.settled()
+            story.assert_nothing_unexpected()
+        finally:
+            await story.web.aclose()
+            await story.process.stop()
+
+
+async def begin(
+    database_url: str,
+    clock: StoryClock,
+    fake: FakeProvider,
+    *,
+    seed: int = 1,
+    around: Callable[[Database], Database] = lambda database: database,
+    **settings: Any,
+) -> Town:
+    """Starts a process on a database. `around` puts something between it and its database."""
     console = io.StringIO()
     errors: list[dict[str, Any]] = []
 
@@ -374,31 +394,27 @@ async def town(database_url: str, *, seed: int = 1, **settings: Any) -> AsyncIte
         raise structlog.DropEvent
 
     structlog.configure(processors=[_level, keep_errors])
-    async with provider(Answering(200, b"{}")) as fake:
-        world = await open_world(
-            Settings(
-                database_url=database_url,
-                public_url="http://tocsin.test",
-                outbound_allow=("127.0.0.1/32",),
-                send_timeout_s=2,
-                **settings,
-            ),
-            clock,
-            ProcessIds(seed),
-            console=console,
-            prepare=migrate,
-        )
-        process = Process(world)
-        process.start()
-        transport = httpx.ASGITransport(app=Tocsin(process))
-        async with httpx.AsyncClient(transport=transport, base_url="http://tocsin.test") as web:
-            story = Town(world, process, fake, web, clock, console, errors=errors)
-            try:
-                yield story
-                await story.settled()
-                story.assert_nothing_unexpected()
-            finally:
-                await process.stop()
+    ids = ProcessIds(seed)
+    store = open_store(database_url, clock, ids)
+    await migrate(store)
+    world = await open_world(
+        Settings(
+            database_url=database_url,
+            public_url="http://tocsin.test",
+            outbound_allow=("127.0.0.1/32",),
+            send_timeout_s=2,
+            **settings,
+        ),
+        clock,
+        ids,
+        console=console,
+        store=Store(around(store.database), clock, ids),
+    )
+    process = Process(world)
+    process.start()
+    transport = httpx.ASGITransport(app=Tocsin(process))
+    web = httpx.AsyncClient(transport=transport, base_url="http://tocsin.test")
+    return Town(world, process, fake, web, clock, console, errors=errors)
 
 
 def _level(_: Any, method: str, entry: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,54 @@
+"""The edge of the API: whatever is raised inside is answered here, and nothing escapes to the server.
+
+Must never choose a status (problems.py does), nor put anything of a request into the log that may be a secret.
+"""
+
+from __future__ import annotations
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.problems import Refusal, fault, refusal_of
+from app.ids import Ids
+
+log = structlog.get_logger(__name__)
+
+
+async def answer(_: Request, error: Exception) -> Response:
+    """The handler of what Starlette and FastAPI would answer in a form of their own."""
+    refusal = refusal_of(error)
+    assert refusal is not None
+    return refusal.response()
+
+
+class Edge:
+    """Around the whole application; one request fails alone."""
+
+    def __init__(self, app: ASGIApp, ids: Ids) -> None:
+        self._app = app
+        self._ids = ids
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:  # the edge: what nobody foresaw is said, and the next request goes on
+            refusal = refusal_of(error) or self._fault(scope, error)
+            if begun:
+                raise
+            await refusal.response()(scope, receive, send)
+
+    def _fault(self, scope: Scope, error: Exception) -> Refusal:
+        error_id = self._ids.secret(9)
+        # The template of the route and not the path, which may hold a link's token.
+        route = getattr(scope.get("route"), "path", "")
+        log.error("request_failed", error_id=error_id, method=scope.get("method"), route=route, exc_info=error)
+        return fault(error_id)

@@ -1,0 +1,71 @@
+"""The OpenAPI 3.1 document of the API, the same on every machine: no setting, no address and no clock goes into it.
+
+FastAPI describes the routes; here is added what it can't know: which key each needs, and that every problem is
+problem+json. `tocsin openapi --write` keeps it as openapi/openapi.json. Must never describe what no route does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.api.access import needed_role
+from app.api.problems import answers, documented, schemas
+
+TITLE = "Tocsin"
+DESCRIPTION = """\
+Alerts into incidents, incidents to the right person, awake.
+
+Ids are text of digits. Instants are RFC 3339 in UTC. Lists are answered a page at a time: send `next_cursor` back as
+`cursor`. Edits need `If-Match` with the ETag that was read; creates and acts may be repeated with an `Idempotency-Key`.
+Errors are problem+json (RFC 9457): programs read `code`, people `detail`. 503 is our trouble and passes: try again after
+`Retry-After` seconds.
+"""
+_METHODS = ("get", "post", "put", "delete", "patch", "head")
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The document of everything `app` serves and shows."""
+    # Not the version of the package: it changes with each release, the API's only when the API does.
+    found = get_openapi(
+        title=TITLE,
+        version="1",
+        openapi_version="3.1.0",
+        description=DESCRIPTION,
+        routes=app.routes,
+        tags=app.openapi_tags,
+        separate_input_output_schemas=False,
+    )
+    parts = found.setdefault("components", {})
+    parts.setdefault("schemas", {}).update(schemas())
+    for unused in ("HTTPValidationError", "ValidationError"):
+        parts["schemas"].pop(unused, None)
+    parts["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "An API key (POST /v1/keys)."}
+    }
+    for method, path, operation in operations(found):
+        _complete(method, path, operation)
+    return found
+
+
+def operations(found: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(method, path, operation) of a document."""
+    for path, item in found["paths"].items():
+        for method, operation in item.items():
+            if method in _METHODS:
+                yield method.upper(), path, operation
+
+
+def _complete(method: str, path: str, operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    responses["default"] = documented("Anything else that went wrong")
+    needs = needed_role(method, path)
+    if needs is None:
+        return
+    operation["security"] = [{"key": []}]
+    operation["description"] = f"{operation.get('description', '')}\n\nNeeds the role {needs}.".strip()
+    responses.update({str(status): said for status, said in answers(401, 403, 422, 503).items()})
+    operation["responses"] = dict(sorted(responses.items()))
