@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api.access import needed_role
-from app.api.problems import answers, documented, schemas
+from app.api.problems import components, reference
 
 TITLE = "Tocsin"
 DESCRIPTION = """\
@@ -40,7 +40,8 @@ def document(app: FastAPI) -> dict[str, Any]:
         separate_input_output_schemas=False,
     )
     parts = found.setdefault("components", {})
-    parts.setdefault("schemas", {}).update(schemas())
+    for group, items in components().items():
+        parts.setdefault(group, {}).update(items)
     for unused in ("HTTPValidationError", "ValidationError"):
         parts["schemas"].pop(unused, None)
     parts["securitySchemes"] = {
@@ -60,12 +61,11 @@ def operations(found: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]
 
 
 def _complete(method: str, path: str, operation: dict[str, Any]) -> None:
-    responses = operation["responses"]
-    responses["default"] = documented("Anything else that went wrong")
     needs = needed_role(method, path)
-    if needs is None:
-        return
-    operation["security"] = [{"key": []}]
-    operation["description"] = f"{operation.get('description', '')}\n\nNeeds the role {needs}.".strip()
-    responses.update({str(status): said for status, said in answers(401, 403, 422, 503).items()})
+    statuses = {status for status in operation["responses"] if needs and status >= "400"} | {"default"}
+    if needs is not None:
+        operation["security"] = [{"key": []}]
+        operation["description"] = f"{operation.get('description', '')}\n\nNeeds the role {needs}.".strip()
+        statuses |= {"401", "403", "422", "503"}
+    responses = operation["responses"] | {status: reference(status) for status in statuses}
     operation["responses"] = dict(sorted(responses.items()))

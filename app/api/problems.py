@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any, Literal
 
 import orjson
@@ -215,8 +214,8 @@ _STATUSES = {
 
 def _of_status(error: HTTPException) -> Refusal:
     """What Starlette and FastAPI refuse by themselves."""
-    phrase = HTTPStatus(error.status_code).phrase
-    code, title, detail = _STATUSES.get(error.status_code, (f"http_{error.status_code}", phrase, f"{phrase}."))
+    unknown = (f"http_{error.status_code}", "The request was refused", "The server refused it without saying more.")
+    code, title, detail = _STATUSES.get(error.status_code, unknown)
     return Refusal(error.status_code, code, title, detail, headers=dict(error.headers or {}))
 
 
@@ -226,20 +225,41 @@ def fault(error_id: str) -> Refusal:
     return Refusal(500, "fault", "Something went wrong here", detail)
 
 
+_SAYS = {
+    401: "No key, or one that opens nothing.",
+    403: "The key's role is too low.",
+    404: "Not there.",
+    409: "Not possible as things are; `code` says why.",
+    412: "Changed by somebody else since it was read.",
+    413: "The body is too large.",
+    422: "Fields that can't be taken; `errors` names them.",
+    428: "If-Match is missing.",
+    503: "Our trouble, which passes: try again after Retry-After seconds.",
+}
+"""Our own words: those of the standard library change with the Python that runs it."""
+
+
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For a route's `responses`: the problems it may be answered with, beside those that every route has."""
-    return {status: documented(HTTPStatus(status).phrase) for status in statuses}
+    return {status: {"description": _SAYS[status]} for status in statuses}
 
 
-def documented(says: str) -> dict[str, Any]:
-    """A problem as OpenAPI describes it."""
-    return {"description": says, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+def reference(status: str) -> dict[str, Any]:
+    """How an operation names the problem of a status in the OpenAPI document."""
+    return {"$ref": f"#/components/responses/Problem{status.capitalize()}"}
 
 
-def schemas() -> dict[str, Any]:
-    """The components that `documented` points at."""
-    made = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    return {**made.pop("$defs"), "Problem": made}
+def components() -> dict[str, dict[str, Any]]:
+    """What `reference` points at, for the OpenAPI document."""
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    said = {**{str(status): says for status, says in _SAYS.items()}, "default": "Anything else that went wrong."}
+    return {
+        "schemas": {**schema.pop("$defs"), "Problem": schema},
+        "responses": {
+            f"Problem{status.capitalize()}": {"description": says, "content": content} for status, says in said.items()
+        },
+    }
 
 
 def joined(names: Iterable[str], most: int = 5) -> str:

@@ -28,7 +28,8 @@ def demo(*, once: bool) -> None:
     try:
         _show(stage, once=once)
     except KeyboardInterrupt:
-        stage.space()
+        pass  # enough seen
+    stage.space()
     stage.say("The demo has ended. Its server is stopped and its folder is gone.")
     sys.exit(0)
 

@@ -86,7 +86,8 @@ def said(answer: Answer) -> Said:
     """Telegram says `ok` in the body, and `error_code` and `parameters` when it is false, whatever the status. Pure."""
     known = answer.document()
     if not isinstance(known, dict):
-        return Said(answer.status if answer.status >= 300 else 404, "not as Telegram does; is the API's address right?")
+        lost = Said(404, "not as Telegram does; is the API's address right?")
+        return Said(answer.status) if answer.status >= 300 else lost
     result, parameters = known.get("result"), known.get("parameters")
     if known.get("ok") is True and 200 <= answer.status < 300:
         number = result.get("message_id") if isinstance(result, dict) else None

@@ -124,7 +124,9 @@ class Reach:
 
 
 @contextlib.asynccontextmanager
-async def reach(kind: str, *, timeout_s: float = 5.0, allow: tuple[str, ...] = ("127.0.0.0/8",)) -> AsyncIterator[Reach]:
+async def reach(
+    kind: str, *, timeout_s: float = 5.0, allow: tuple[str, ...] = ("127.0.0.0/8",)
+) -> AsyncIterator[Reach]:
     """A notifier of this kind and its provider, ready. `timeout_s` is small in tests that wait for it."""
     async with contextlib.AsyncExitStack() as stack:
         http = await stack.enter_async_context(provider(GOOD[kind])) if kind in GOOD else None

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
@@ -30,21 +32,29 @@ STOPPED_WITHIN_S: Final = 10.0
 LOOK_EVERY_S: Final = 0.05
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A page as the console notifier wrote it, and when, in seconds of the clock's steady count."""
+
+    framed: str
+    at_s: float
+
+
 class Running:
     """A server that answers, and the pages it has written since."""
 
-    def __init__(self, process: subprocess.Popen[str], address: str, key: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], address: str, key: str, clock: Clock) -> None:
         self.address = address
         self.key = key
         self._process = process
-        self._pages: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._pages: queue.SimpleQueue[Written] = queue.SimpleQueue()
         assert process.stdout is not None
-        threading.Thread(target=_collect, args=(process.stdout, self._pages), daemon=True).start()
+        threading.Thread(target=_collect, args=(process.stdout, self._pages, clock), daemon=True).start()
 
-    def page(self, within_s: float) -> str | None:
+    def page(self, within_s: float) -> Written | None:
         """The next page that the console notifier wrote, waiting for it at most `within_s`."""
         try:
-            return self._pages.get(timeout=within_s) if within_s > 0 else self._pages.get_nowait()
+            return self._pages.get(timeout=within_s)
         except queue.Empty:
             return None
 
@@ -71,7 +81,7 @@ def server(folder: Path, clock: Clock) -> Iterator[Running]:
             start_new_session=True,  # Ctrl-C is for the demo; the demo stops its server
         )
     try:
-        yield Running(process, _address(process, folder / LOG, clock), key)
+        yield Running(process, _address(process, folder / LOG, clock), key, clock)
     finally:
         _stop(process)
 
@@ -112,17 +122,19 @@ def _address(process: subprocess.Popen[str], log: Path, clock: Clock) -> str:
     raise Trouble(f"the demo's server did not come up: {last[0]}")
 
 
-def _collect(stream: IO[str], pages: queue.SimpleQueue[str]) -> None:
+def _collect(stream: IO[str], pages: queue.SimpleQueue[Written], clock: Clock) -> None:
     """Cuts what the console notifier writes into pages: each ends with its lower frame."""
     lines: list[str] = []
     for line in stream:
         lines.append(line)
         if line.startswith(("└", "+--")):
-            pages.put("".join(lines))
+            pages.put(Written("".join(lines), clock.monotonic()))
             lines = []
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
+    # The end is quick and has to be whole: a second Ctrl-C would leave the server behind.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     process.terminate()
     try:
         process.wait(STOPPED_WITHIN_S)

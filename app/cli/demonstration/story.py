@@ -54,11 +54,11 @@ class Story:
         shop = self._made("teams", team.team("Shop", [ana, ben]), "Shop: Ana and Ben")
         rota = self._made(
             "schedules",
-            team.schedule("Shop on call", [ana, ben], now),
-            f"Shop on call: by the week, Mondays {team.HANDOFF}; this week Ana",
+            team.schedule("Shop", [ana, ben], now),
+            f"Shop: a week each, from Mondays {team.HANDOFF}; this week Ana",
         )
-        rules = f"who is on call; {team.LEVEL_1_S} s later, if nobody acknowledged, Ben"
-        policy = self._made("policies", team.policy("Shop, day and night", rota, ben), rules)
+        rules = f"Shop: who is on call; Ben too if nobody acknowledges within {team.LEVEL_1_S} s"
+        policy = self._made("policies", team.policy("Shop", rota, ben), rules)
         services = {
             name: self._made("services", team.service(name, shop, policy), name) for name in ("checkout", "database")
         }
@@ -76,6 +76,7 @@ class Story:
     def raise_alerts(self) -> list[Page]:
         """Each tool sends its message; the pages that come of it."""
         self._stage.section("Something breaks. Four monitoring tools send what they send")
+        self._began_s = self._clock.monotonic()
         pages = []
         for kind, name, _ in team.TOOLS:
             answer = self._api.send(self._inlets[kind], sample(kind, self._clock.now()))
@@ -93,16 +94,17 @@ class Story:
         for number, entry in self._news():
             opened = opened or entry["kind"] == "triggered"
             if entry["kind"] == "alert":
-                self._stage.say(f"    #{number} {entry['detail']['title']}: {entry['reason']}")
+                self._stage.say(f"    {entry['detail']['title']}")
+                self._stage.say(f"      incident #{number}: {entry['reason']}", "dim")
         return opened
 
     def _wait_for_page(self, answered_s: float) -> Page:
-        framed = self._running.page(PAGE_WITHIN_S)
-        if framed is None:
+        written = self._running.page(PAGE_WITHIN_S)
+        if written is None:
             raise Trouble(f"no page came within {PAGE_WITHIN_S:.0f} s")
-        took_ms = max(0.0, self._clock.monotonic() - answered_s) * 1_000
-        self._stage.page(framed, f"Ana is paged, {took_ms:.0f} ms after that answer:")
-        return _page(framed)
+        took_ms = max(0.0, written.at_s - answered_s) * 1_000
+        self._stage.page(written.framed, f"Ana is paged, {took_ms:.0f} ms after that answer:")
+        return _page(written.framed)
 
     def follow(self) -> None:
         """Tells what happens, until the person has enough of it (KeyboardInterrupt). Raises Trouble if the server ends."""
@@ -110,14 +112,15 @@ class Story:
         self._stage.say("Open a link above in a browser and press Acknowledge. Opening it alone changes nothing.")
         self._stage.say(f"If you wait instead, Ben is paged after {team.LEVEL_1_S} s. Ctrl-C ends the demo.")
         self._stage.space()
-        self._began_s = self._clock.monotonic()
         quiet = False
         while self._running.alive():
-            if framed := self._running.page(LOOK_EVERY_S):
-                self._stage.page(framed, "Paged:")
+            written = self._running.page(LOOK_EVERY_S)
             self._tell_news()
+            if written:
+                self._stage.page(written.framed, "What was sent:")
             if not quiet and self._everybody_quiet():
                 quiet = True
+                self._stage.space()
                 self._stage.say("Nobody will be paged any more. Look around as long as you like; Ctrl-C ends the demo.")
         raise Trouble("the demo's server ended by itself")
 
@@ -141,7 +144,7 @@ class Story:
 
     def _tell_news(self) -> None:
         for number, entry in self._news():
-            if entry["kind"] not in _TOLD_ELSEWHERE:
+            if entry["kind"] not in _TOLD_ELSEWHERE and entry["detail"].get("level") != 1:
                 self._stage.news(self._clock.monotonic() - self._began_s, *self._sentence(number, entry))
 
     def _sentence(self, number: int, entry: dict[str, Any]) -> tuple[str, str]:
@@ -152,9 +155,10 @@ class Story:
                 rest = "Ben is not paged about it" if level < 2 else "nobody else is paged about it"
                 return f"#{number} acknowledged by {entry['actor']}: escalation has stopped, {rest}.", "green"
             case "level_told":
-                return f"#{number} {entry['reason']}", ""
+                return f"#{number} nobody has acknowledged, so the next are told. {entry['reason'].capitalize()}", ""
             case kind:
-                return f"#{number} {kind.replace('_', ' ')} by {entry['actor']}: {entry['reason']}", ""
+                by = "" if entry["actor"] == "tocsin" else f" by {entry['actor']}"
+                return f"#{number} {kind.replace('_', ' ')}{by}: {entry['reason']}", ""
 
     def _news(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """What the timelines say that was not told before, oldest incident first."""
