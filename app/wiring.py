@@ -127,12 +127,14 @@ class Process:
             world.outbound,
             LinkMaker(world.secret, world.base_url, world.settings.link_hours),
             world.settings.send_timeout_s,
+            world.settings.lease_s,
         )
         return {**paging.handlers(), "expire": self._expire}
 
-    async def _expire(self, job: Job) -> None:
+    async def _expire(self, job: Job) -> tuple[Job, ...]:
         ended = await self.world.store.write(expire, self.world.directory, job)
         self.world.metrics.ingest_events.labels("expired").inc(ended)
+        return ()
 
     def start(self) -> None:
         """Begins to commit, to page and to watch itself."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from app.api.alerts import AlertShown, alert_shown, alerts_with_numbers
 from app.api.parameters import ID, NEWEST, Cursor, Limit, Number, list_model, page, position
@@ -96,7 +96,7 @@ async def listed(
     """Incidents, newest first."""
     question = select(incidents.c.id).where(incidents.c.id < before).order_by(incidents.c.id.desc()).limit(limit)
     if states:
-        question = question.where(incidents.c.state.in_(bindparam("states", states, expanding=True)))
+        question = question.where(incidents.c.state.in_(states))
     if service_id is not None:
         question = question.where(incidents.c.service_id == service_id)
     ids = (await view.conn.execute(question)).scalars().all()

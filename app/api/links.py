@@ -95,8 +95,6 @@ async def _shown(world: World, request: Request, link: Link) -> Response:
     if await world.store.read(link_facts.has_room, link, visitor):
         agent = request.headers.get("user-agent", "")
         answered.background = BackgroundTask(_note, world, link, visitor, agent)
-    if request.method == "HEAD":
-        answered.body = b""
     return answered
 
 

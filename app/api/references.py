@@ -20,6 +20,7 @@ from app.oncall.tables import overrides
 from app.store import resources
 from app.store.database import Reading
 from app.store.resources import Refused, Resource
+from app.store.tables import resources as stored
 
 USERS: dict[str, tuple[str, ...]] = {
     "person": ("team", "schedule", "policy"),
@@ -99,8 +100,7 @@ async def check(view: Reading, found: Iterator[Reference]) -> None:
         wanted[reference.kind].append(reference)
     errors: list[FieldError] = []
     for kind, pointing in wanted.items():
-        ids = {int(reference.id) for reference in pointing if re.fullmatch(PERSON, reference.id)}
-        there = {str(known) for known in await resources.load(view, kind, ids)}
+        there = await _there(view, kind, {one.id for one in pointing if re.fullmatch(PERSON, one.id)})
         errors += [
             FieldError(where="body", field=one.field, message=f"there is no {kind} with the id {one.id[:40]!r}")
             for one in pointing
@@ -108,6 +108,15 @@ async def check(view: Reading, found: Iterator[Reference]) -> None:
         ]
     if errors:
         raise Invalid(*errors)
+
+
+async def _there(view: Reading, kind: str, ids: set[str]) -> set[str]:
+    """Those of `ids` that are there."""
+    columns = stored.c
+    question = select(columns.id).where(
+        columns.kind == kind, columns.deleted_at.is_(None), columns.id.in_(sorted(int(one) for one in ids))
+    )
+    return {str(found) for found in (await view.conn.execute(question)).scalars()}
 
 
 async def check_unused(view: Reading, resource: Resource) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from app.api.problems import NotFound
 from app.clock import Micros, iso
@@ -179,11 +179,7 @@ async def pages_of(view: Reading, number: int, after: int, limit: int) -> list[P
 
 async def _attempts(view: Reading, page_ids: Sequence[int]) -> Mapping[int, list[Attempt]]:
     found: dict[int, list[Attempt]] = defaultdict(list)
-    question = (
-        select(attempts)
-        .where(attempts.c.page_id.in_(bindparam("pages", page_ids, expanding=True)))
-        .order_by(attempts.c.page_id, attempts.c.number)
-    )
+    question = select(attempts).where(attempts.c.page_id.in_(page_ids)).order_by(attempts.c.page_id, attempts.c.number)
     for row in await view.conn.execute(question):
         found[row.page_id].append(
             Attempt(

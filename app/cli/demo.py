@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -25,10 +26,8 @@ def demo(*, once: bool) -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _interrupt)
     stage = Stage(pauses=not once)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):  # enough seen
         _show(stage, once=once)
-    except KeyboardInterrupt:
-        pass  # enough seen
     stage.space()
     stage.say("The demo has ended. Its server is stopped and its folder is gone.")
     sys.exit(0)

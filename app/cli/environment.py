@@ -86,11 +86,12 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
 
 
 def _check_public_url(url: str) -> None:
+    if not url:
+        return
     from app.notifiers.address import checked_url
 
     try:
-        if url:
-            checked_url(url)
+        checked_url(url)
     except ValueError as error:
         raise Trouble(f"{PREFIX}PUBLIC_URL {error}, such as https://tocsin.example.com") from None
 
@@ -114,13 +115,14 @@ def _check_outbound(settings: Settings) -> None:
     from email.utils import parseaddr
 
     from app.notifiers.guard import read_allowance
-    from app.notifiers.smtp import read_mail_server
 
     try:
         read_allowance(settings.outbound_allow)
         if url := settings.smtp_url.get_secret_value():
+            from app.notifiers.smtp import read_mail_server
+
             read_mail_server(url)
     except ValueError as error:
         raise Trouble(str(error)) from None
-    if "@" not in parseaddr(settings.smtp_from)[1]:
+    if parseaddr(settings.smtp_from)[1].count("@") != 1:
         raise Trouble(f"{PREFIX}SMTP_FROM must be an address such as tocsin@example.org")

@@ -91,9 +91,9 @@ def compose(message: Message, limits: Limits, *, sender: str, to: str, now: Micr
     domain = mailbox.rpartition("@")[2]
     title = title_of(message, limits.title)
     mail = EmailMessage(policy=SMTP)
-    mail["From"] = Mailbox(one_line(name), addr_spec=mailbox)
+    mail["From"] = Mailbox(_worded(name), addr_spec=mailbox)
     mail["To"] = to
-    mail["Subject"] = f"[{one_line(message.priority)}] {title}" if message.priority else title
+    mail["Subject"] = _worded(f"[{one_line(message.priority)}] {title}" if message.priority else title)
     mail["Date"] = format_datetime(to_datetime(now))
     mail["Message-ID"] = f"<{name_of(message)}@{domain}>"
     mail["Auto-Submitted"] = "auto-generated"
@@ -110,3 +110,8 @@ def compose(message: Message, limits: Limits, *, sender: str, to: str, now: Micr
     page = _PAGE.render(title=title, facts=facts, lines=text.split("\n"), buttons=buttons, colour=colour)
     mail.add_alternative(page, subtype="html")
     return mail
+
+
+def _worded(text: str) -> str:
+    """Text for a header that stays text: EmailMessage would decode `=?utf-8?b?Cg==?=` into the newline it stands for."""
+    return one_line(text).replace("=?", "= ?")

@@ -23,6 +23,8 @@ from app.paging.tables import attempts, pages
 from app.store import jobs, resources
 from app.store.database import Writing
 
+CLAIMED_AT_ONCE = 4
+"""Pages of a level that the same worker sends at once; the rest is for whoever has a hand free."""
 NOT_STARTED_PAUSE = 2 * SECOND
 """How long to look away while no try of the level before has started."""
 
@@ -42,9 +44,11 @@ class Escalated:
 
     pages: int = 0
     undelivered: bool = False
+    claimed: tuple[jobs.Job, ...] = ()
+    """Pages due at once that this worker has taken already."""
 
 
-async def escalate(tx: Writing, job: jobs.Job) -> Escalated:
+async def escalate(tx: Writing, job: jobs.Job, lease: Micros) -> Escalated:
     """Tells the next level, waits for it, or ends. Raises LeaseLost when another worker has the job."""
     await jobs.hold(tx, job)
     incident = (await ledger.load(tx, [job.subject], lock=True)).get(job.subject)
@@ -56,7 +60,7 @@ async def escalate(tx: Writing, job: jobs.Job) -> Escalated:
     if wait_until is not None and wait_until > tx.now:
         await jobs.put_back(tx, job, wait_until)
         return Escalated()
-    return await _tell(tx, job, incident, rules)
+    return await _tell(tx, job, incident, rules, lease)
 
 
 async def _rules(tx: Writing, incident: Incident) -> Rules:
@@ -108,10 +112,10 @@ async def _level_before_ends(tx: Writing, incident: Incident, rules: Rules) -> M
     return int(first) + rules.policy.levels[told].delay_s * SECOND
 
 
-async def _tell(tx: Writing, job: jobs.Job, incident: Incident, rules: Rules) -> Escalated:
+async def _tell(tx: Writing, job: jobs.Job, incident: Incident, rules: Rules, lease: Micros) -> Escalated:
     """Tells the next level that reaches somebody. Levels that reach nobody are named and passed over at once."""
     if rules.policy is None:
-        return await _unconfigured(tx, job, incident)
+        return await _unconfigured(tx, job, incident, lease)
     passed = 0
     while True:
         position = next_position(
@@ -122,7 +126,7 @@ async def _tell(tx: Writing, job: jobs.Job, incident: Incident, rules: Rules) ->
         incident.level, incident.round = position.level, position.round
         plan = plan_level(await find(tx, rules.policy, position.level), "high" if incident.urgency == "high" else "low")
         incident.policy_id, incident.policy_version = rules.id, rules.version
-        await _write_level(tx, incident, plan, rules)
+        claimed = await _write_level(tx, incident, plan, rules, lease)
         incident.level += 1
         incident.escalation = "running"
         if plan.pages:
@@ -130,11 +134,11 @@ async def _tell(tx: Writing, job: jobs.Job, incident: Incident, rules: Rules) ->
         passed += 1
     await ledger.save(tx, [incident])
     await jobs.put_back(tx, job, tx.now + rules.policy.levels[position.level].delay_s * SECOND)
-    return Escalated(pages=len(plan.pages))
+    return Escalated(pages=len(plan.pages), claimed=tuple(claimed))
 
 
-async def _write_level(tx: Writing, incident: Incident, plan: LevelPlan, rules: Rules) -> None:
-    await _write_pages(tx, incident, plan.pages, rules)
+async def _write_level(tx: Writing, incident: Incident, plan: LevelPlan, rules: Rules, lease: Micros) -> list[jobs.Job]:
+    claimed = await _write_pages(tx, incident, plan.pages, rules, lease)
     told = ", ".join(dict.fromkeys(page.recipient for page in plan.pages)) or "nobody"
     level = f"level {incident.level + 1}" + (f", round {incident.round + 1}" if incident.round else "")
     missed = "".join(f"; {one.reason}" for one in plan.missed)
@@ -145,11 +149,14 @@ async def _write_level(tx: Writing, incident: Incident, plan: LevelPlan, rules: 
         {"level": incident.level, "round": incident.round, "policy_version": rules.version},
     )
     await ledger.record(tx, [(incident.id, entry)])
+    return claimed
 
 
-async def _write_pages(tx: Writing, incident: Incident, planned: tuple[PlannedPage, ...], rules: Rules) -> None:
+async def _write_pages(
+    tx: Writing, incident: Incident, planned: tuple[PlannedPage, ...], rules: Rules, lease: Micros
+) -> list[jobs.Job]:
     if not planned:
-        return
+        return []
     count = select(func.count()).where(pages.c.incident_id == incident.id)
     before = (await tx.conn.execute(count)).scalar_one()
     rows: list[dict[str, Any]] = [
@@ -178,10 +185,10 @@ async def _write_pages(tx: Writing, incident: Incident, planned: tuple[PlannedPa
         for place, page in enumerate(planned, start=1)
     ]
     await tx.conn.execute(insert(pages), rows)
-    await jobs.add(
-        tx,
-        [deliver_job(incident.id, row["id"], row["due_at"]) for row in rows if not row["fallback"]],
-    )
+    due = [deliver_job(incident.id, row["id"], row["due_at"]) for row in rows if not row["fallback"]]
+    at_once = [one for one in due if one.due_at <= tx.now][:CLAIMED_AT_ONCE]
+    await jobs.add(tx, [one for one in due if one not in at_once])
+    return await jobs.add_claimed(tx, at_once, lease)
 
 
 def deliver_job(incident_id: int, page_id: int, due_at: Micros) -> jobs.NewJob:
@@ -189,13 +196,13 @@ def deliver_job(incident_id: int, page_id: int, due_at: Micros) -> jobs.NewJob:
     return jobs.NewJob("deliver", incident_id, due_at, {"page": page_id}, once=f"page:{page_id}")
 
 
-async def _unconfigured(tx: Writing, job: jobs.Job, incident: Incident) -> Escalated:
+async def _unconfigured(tx: Writing, job: jobs.Job, incident: Incident, lease: Micros) -> Escalated:
     plan = plan_level([console(UNCONFIGURED)], "high")
-    await _write_level(tx, incident, plan, Rules(None))
+    claimed = await _write_level(tx, incident, plan, Rules(None), lease)
     incident.level, incident.escalation = 1, "exhausted"
     await ledger.save(tx, [incident])
     await jobs.finish(tx, job)
-    return Escalated(pages=1)
+    return Escalated(pages=1, claimed=tuple(claimed))
 
 
 async def _exhausted(tx: Writing, job: jobs.Job, incident: Incident, *, reached_nobody: bool) -> Escalated:
@@ -206,7 +213,7 @@ async def _exhausted(tx: Writing, job: jobs.Job, incident: Incident, *, reached_
     undelivered = not (await tx.conn.execute(sent)).scalar_one()
     found: list[Reached | Missed] = [console(LAST_RESORT)] if undelivered else []
     if found:
-        await _write_pages(tx, incident, plan_level(found, "high").pages, Rules(None))
+        await _write_pages(tx, incident, plan_level(found, "high").pages, Rules(None), lease=0)
     why = "no level reached anybody" if reached_nobody else "all levels were told and nobody acknowledged"
     kind = "undelivered" if undelivered else "policy_exhausted"
     await ledger.record(tx, [(incident.id, Entry(kind, "tocsin", f"the policy has ended: {why}"))])

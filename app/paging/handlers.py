@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
 
-from app.clock import Clock
+from app.clock import SECOND, Clock
 from app.incidents.respond import ack_expiry
 from app.metrics import Metrics
 from app.notifiers.notifier import Notifier, Outcome, Refused, Unknown
@@ -39,6 +39,7 @@ class Paging:
         outbound: Outbound,
         maker: LinkMaker,
         send_timeout_s: float,
+        lease_s: int,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -47,27 +48,30 @@ class Paging:
         self._outbound = outbound
         self._maker = maker
         self._deadline_s = send_timeout_s + SLACK_S
+        self._lease = lease_s * SECOND
 
     def handlers(self) -> dict[str, Handler]:
         """By kind of job."""
         return {"escalate": self.escalate, "deliver": self.deliver, "ack_expiry": self.ack_expiry}
 
-    async def escalate(self, job: Job) -> None:
-        """Tells the next level."""
-        done = await self._store.write(escalate, job)
+    async def escalate(self, job: Job) -> Sequence[Job]:
+        """Tells the next level; answers the pages it has claimed."""
+        done = await self._store.write(escalate, job, self._lease)
         if done.undelivered:
             self._metrics.undelivered.inc()
             log.error("incident_undelivered", incident=job.subject)
+        return done.claimed
 
-    async def ack_expiry(self, job: Job) -> None:
+    async def ack_expiry(self, job: Job) -> Sequence[Job]:
         """Ends an acknowledgement that had an end."""
         await self._store.write(ack_expiry, job)
+        return ()
 
-    async def deliver(self, job: Job) -> None:
+    async def deliver(self, job: Job) -> Sequence[Job]:
         """One try of one page."""
         tried = await self._store.write(begin, job, self._maker)
         if tried is None:
-            return
+            return ()
         self._metrics.page_delay_seconds.observe(lateness_s(tried, self._clock.now()))
         outcome = await self.send(tried)
         self._metrics.page_outcomes.labels(tried.notifier, outcome_name(outcome)).inc()
@@ -79,6 +83,7 @@ class Paging:
             notifier=tried.notifier,
             outcome=outcome_name(outcome),
         )
+        return ()
 
     async def send(self, tried: Try) -> Outcome:
         """Calls the notifier and turns everything it may do into an outcome."""

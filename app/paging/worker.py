@@ -9,7 +9,7 @@ is never dropped because of a bug. A claim that is not finished ends by itself, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
@@ -25,7 +25,8 @@ log = structlog.get_logger(__name__)
 POLL_S = 1.0
 LONGEST_PAUSE_S = 300
 
-Handler = Callable[[Job], Awaitable[None]]
+Handler = Callable[[Job], Awaitable[Sequence[Job]]]
+"""Does a job; answers jobs it has claimed meanwhile, to be done at once."""
 
 
 class Worker:
@@ -52,10 +53,15 @@ class Worker:
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._looking = False
+        self._expecting = True
+        self._freed = False
 
     async def run(self) -> None:
         """Claims and works until stopped."""
         while not self._stopping:
+            # Woken from outside: something is due. Otherwise look first, which locks nothing.
+            self._expecting = self._expecting or (self._wake.is_set() and not self._freed)
+            self._freed = False
             self._wake.clear()
             self._looking = True
             pause_s = await self._round()
@@ -82,23 +88,34 @@ class Worker:
         if not free:
             return POLL_S
         try:
-            upcoming = await self._store.read(jobs.next_due)
-            now = self._clock.now()
-            if upcoming is None or upcoming > now:
-                return POLL_S if upcoming is None else min(POLL_S, (upcoming - now) / SECOND)
-            taken = await self._store.write(jobs.claim, free, self._lease)
+            taken = await self._store.write(jobs.claim, free, self._lease) if self._expecting else []
+            self._expecting = len(taken) == free
+            if not taken:
+                return await self._until_due()
         except StoreError as error:
             log.warning("worker_store_trouble", error=str(error))
             return POLL_S
+        self._begin(taken)
+        return 0.0
+
+    async def _until_due(self) -> float:
+        upcoming = await self._store.read(jobs.next_due)
+        now = self._clock.now()
+        if upcoming is not None and upcoming <= now:
+            self._expecting = True
+            return 0.0
+        return POLL_S if upcoming is None else min(POLL_S, (upcoming - now) / SECOND)
+
+    def _begin(self, taken: Sequence[Job]) -> None:
         for job in taken:
             task = asyncio.create_task(self._work(job), name=f"{job.kind}:{job.id}")
             self._running.add(task)
             task.add_done_callback(self._finished)
-        return 0.0 if taken else POLL_S
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         # A hand is free, and what it did may have made something due.
+        self._freed = True
         self._wake.set()
 
     async def _work(self, job: Job) -> None:
@@ -106,7 +123,7 @@ class Worker:
         try:
             if handler is None:
                 raise LookupError(f"no handler for jobs of kind {job.kind!r}; is another version running?")
-            await handler(job)
+            self._begin(await handler(job))
         except LeaseLost:
             log.info("job_taken_over", kind=job.kind, job=job.id)
         except StoreError as error:

@@ -18,7 +18,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, Unpack
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, CursorResult, Engine, Executable, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -41,10 +41,10 @@ T = TypeVar("T")
 class Conn(Protocol):
     """What a deed may ask of its transaction; SQLAlchemy's AsyncConnection has it, and `_AtOnce` below."""
 
-    async def execute(self, statement: Executable, parameters: Any = None, /) -> CursorResult[Unpack[tuple[Any, ...]]]:
+    async def execute(self, statement: Executable, parameters: Any = None, /) -> CursorResult[*tuple[Any, ...]]:
         """Runs a statement and fetches all of its rows."""
 
-    async def exec_driver_sql(self, statement: str, parameters: Any = None, /) -> CursorResult[Unpack[tuple[Any, ...]]]:
+    async def exec_driver_sql(self, statement: str, parameters: Any = None, /) -> CursorResult[*tuple[Any, ...]]:
         """Runs a text of this database's own dialect."""
 
     async def run_sync(self, work: Callable[[Connection], T], /) -> T:
@@ -208,10 +208,10 @@ class _AtOnce:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def execute(self, statement: Executable, parameters: Any = None, /) -> CursorResult[Unpack[tuple[Any, ...]]]:
+    async def execute(self, statement: Executable, parameters: Any = None, /) -> CursorResult[*tuple[Any, ...]]:
         return self._connection.execute(statement, parameters)
 
-    async def exec_driver_sql(self, statement: str, parameters: Any = None, /) -> CursorResult[Unpack[tuple[Any, ...]]]:
+    async def exec_driver_sql(self, statement: str, parameters: Any = None, /) -> CursorResult[*tuple[Any, ...]]:
         return self._connection.exec_driver_sql(statement, parameters)
 
     async def run_sync(self, work: Callable[[Connection], T], /) -> T:

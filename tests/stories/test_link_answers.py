@@ -152,6 +152,8 @@ async def test_a_page_opened_before_somebody_else_had_it_does_not_take_it_away(d
         assert (await story.now()).acknowledged_by == "Ben"
         shown = await story.opens(ana)
         assert "Take over" in shown.text
+        # Nobody's incident is silenced over their head.
+        assert "snooze" not in buttons(shown.text, story.world.secret, story.clock.now())
         answer = await story.presses(ana)
         assert "You have it" in (await story.follows(answer)).text
         assert (await story.now()).acknowledged_by == "Ana"

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import httpcore
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.notifiers.dial import Dial
@@ -269,6 +269,7 @@ def test_the_refusal_says_which_setting_would_allow_it():
     assert "TOCSIN_OUTBOUND_ALLOW" in (why_forbidden(Allowed(), ["x.test"], "10.0.0.1") or "")
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(network="0.0.0.0/0") | st.ip_addresses(network="::/0"))
 def test_whatever_python_calls_not_global_is_forbidden(address):
     """The standard library's own register as a second opinion; ours is never the laxer one."""

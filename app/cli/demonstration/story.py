@@ -57,7 +57,7 @@ class Story:
             team.schedule("Shop", [ana, ben], now),
             f"Shop: a week each, from Mondays {team.HANDOFF}; this week Ana",
         )
-        rules = f"Shop: who is on call; Ben too if nobody acknowledges within {team.LEVEL_1_S} s"
+        rules = f"Shop: who is on call; {team.LEVEL_1_S} s later Ben"
         policy = self._made("policies", team.policy("Shop", rota, ben), rules)
         services = {
             name: self._made("services", team.service(name, shop, policy), name) for name in ("checkout", "database")
@@ -155,7 +155,7 @@ class Story:
                 rest = "Ben is not paged about it" if level < 2 else "nobody else is paged about it"
                 return f"#{number} acknowledged by {entry['actor']}: escalation has stopped, {rest}.", "green"
             case "level_told":
-                return f"#{number} nobody has acknowledged, so the next are told. {entry['reason'].capitalize()}", ""
+                return f"#{number} nobody has acknowledged, so the policy goes on with {entry['reason']}", ""
             case kind:
                 by = "" if entry["actor"] == "tocsin" else f" by {entry['actor']}"
                 return f"#{number} {kind.replace('_', ' ')}{by}: {entry['reason']}", ""
