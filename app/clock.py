@@ -41,6 +41,11 @@ def iso(at: Micros) -> str:
     return to_datetime(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def spoken(at: Micros) -> str:
+    """An instant in a sentence for people: to the minute, in UTC."""
+    return to_datetime(at).strftime("%Y-%m-%d %H:%M UTC")
+
+
 class Clock(Protocol):
     """Where now comes from, and how to wait for later."""
 

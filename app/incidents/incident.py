@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from app.clock import Micros, iso
+from app.clock import Micros, spoken
 from app.incidents.priority import Impact, priority_of, urgency_of, worse
 from app.incidents.states import Move, State, after
 from app.store.resources import Refused
@@ -117,7 +117,7 @@ def snooze(incident: Incident, actor: str, now: Micros, until: Micros) -> Entry:
     """Quiet until an instant; then it pages again."""
     _make(incident, "snooze")
     _hold(incident, actor, now, until)
-    return Entry("snoozed", actor, f"quiet until {iso(until)}", {"until": until})
+    return Entry("snoozed", actor, f"quiet until {spoken(until)}", {"until": until})
 
 
 def _hold(incident: Incident, actor: str, now: Micros, until: Micros | None) -> None:
@@ -133,7 +133,7 @@ def ack_expired(incident: Incident, now: Micros) -> Entry:
     was = incident.acknowledged_by
     _make(incident, "ack_expired")
     _restart(incident, level=0)
-    return Entry("ack_expired", "tocsin", f"the acknowledgement of {was} ended at {iso(now)}; paging starts anew")
+    return Entry("ack_expired", "tocsin", f"the acknowledgement of {was} ended at {spoken(now)}; paging starts anew")
 
 
 def escalate(incident: Incident, actor: str, level: int | None = None) -> Entry:

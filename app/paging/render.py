@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.clock import SECOND, Micros, to_datetime
+from app.clock import SECOND, Micros, spoken
 from app.incidents.incident import Incident
 from app.notifiers.notifier import Action, Message
 
@@ -27,7 +27,7 @@ class PageFacts:
 
 def message(page: PageFacts, incident: Incident, now: Micros) -> Message:
     """The page in full; each notifier cuts it to its limits."""
-    since = to_datetime(incident.opened_at).strftime("%Y-%m-%d %H:%M UTC")
+    since = spoken(incident.opened_at)
     alerts = "1 alert" if incident.alerts == 1 else f"{incident.alerts} alerts"
     where = f"Service: {page.service}" if page.service else "No service"
     told = f"Level {page.level + 1}" + (f", round {page.round + 1}" if page.round else "")
