@@ -6,6 +6,8 @@ Must never choose a status (problems.py does), nor put anything of a request int
 from __future__ import annotations
 
 import structlog
+from fastapi.routing import iter_route_contexts
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,11 +18,21 @@ from app.ids import Ids
 log = structlog.get_logger(__name__)
 
 
-async def answer(_: Request, error: Exception) -> Response:
+async def answer(request: Request, error: Exception) -> Response:
     """The handler of what Starlette and FastAPI would answer in a form of their own."""
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        # Starlette names the methods of the first route of a path only.
+        error = HTTPException(405, headers={"Allow": ", ".join(sorted(_methods(request)))})
     refusal = refusal_of(error)
     assert refusal is not None
     return refusal.response()
+
+
+def _methods(request: Request) -> set[str]:
+    """All that the path takes."""
+    routes = iter_route_contexts(request.app.routes)
+    fits = (route for route in routes if route.path_regex.match(request.scope["path"]))
+    return {method for route in fits for method in route.methods or ()}
 
 
 class Edge:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, create_model
 from app.api.problems import VersionMissing, invalid
 from app.clock import Micros
 from app.oncall.codec import INSTANT, PERSON, read_instant
-from app.oncall.schedule import BadField
+from app.oncall.schedule import FIRST_YEAR, LAST_INSTANT, LAST_YEAR, BadField
 from app.store.resources import Refused
 
 ID = PERSON
@@ -103,6 +103,9 @@ def list_model(name: str, item: type[BaseModel]) -> type[BaseModel]:
 def instant(text: str, field: str) -> Micros:
     """The instant that the query `field` names. Raises Invalid."""
     try:
-        return read_instant(field, text)
+        found = read_instant(field, text)
     except BadField as error:
         raise invalid(field, error.rule, "query") from None
+    if not 0 <= found < LAST_INSTANT:
+        raise invalid(field, f"must be in the years {FIRST_YEAR} to {LAST_YEAR}", "query")
+    return found

@@ -160,7 +160,7 @@ def _of_below(error: Exception) -> Refusal | None:
         case BadField():
             return _invalid([FieldError(where="body", field=error.field, message=error.rule)])
         case RequestValidationError():
-            return _invalid([_field_error(fault) for fault in error.errors()[: MAX_ERRORS + 1]])
+            return _invalid([_field_error(fault) for fault in _first(error.errors())][: MAX_ERRORS + 1])
         case Refused():
             status = 412 if error.name == "version_mismatch" else 409
             return Refusal(status, error.name, error.name.replace("_", " ").capitalize(), f"{error}.")
@@ -193,6 +193,12 @@ _WORDS = {
     "extra_forbidden": "there is no such field; leave it out",
     "model_attributes_type": "must be a JSON object, sent with Content-Type: application/json",
 }
+
+
+def _first(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Without the lists that are too short only because something in them is at fault."""
+    inside = {tuple(fault["loc"][:depth]) for fault in faults for depth in range(1, len(fault["loc"]))}
+    return [fault for fault in faults if fault["type"] != "too_short" or tuple(fault["loc"]) not in inside]
 
 
 def _field_error(fault: Mapping[str, Any]) -> FieldError:

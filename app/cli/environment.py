@@ -107,7 +107,7 @@ def _check_database_url(url: str) -> None:
         raise Trouble(f"{PREFIX}DATABASE_URL can't be read; it must be {forms}") from None
     if driver not in ("sqlite", "postgresql+asyncpg"):
         raise Trouble(f"{PREFIX}DATABASE_URL starts with {driver}://; it must be {forms}")
-    if driver == "sqlite" and not make_url(url).database:
+    if driver == "sqlite" and make_url(url).database in (None, "", ":memory:"):
         raise Trouble(f"{PREFIX}DATABASE_URL names no file; a database in memory would lose every alert")
 
 

@@ -118,9 +118,14 @@ def actions_of(message: Message, label_limit: int) -> tuple[tuple[str, str], ...
 
 
 def buttons_of(message: Message, label_limit: int) -> tuple[tuple[str, str], ...]:
-    """(label, address) of all that a person can press: the page's address, the actions, then the alert's own links."""
-    page = (("Open", message.url),) if safe_url(message.url) else ()
-    return page + actions_of(message, label_limit) + links_of(message, label_limit)
+    """(label, address) of all that a person can press: the page's address, the actions, then the alert's own links.
+
+    The page's address stands once: under the name of an action that leads to it, when there is one.
+    """
+    actions = actions_of(message, label_limit)
+    named = any(url == message.url for _, url in actions)
+    page = (("Open", message.url),) if safe_url(message.url) and not named else ()
+    return page + actions + links_of(message, label_limit)
 
 
 def plain_of(message: Message, limit: int, size: Size | None = None) -> str:

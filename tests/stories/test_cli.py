@@ -99,7 +99,7 @@ def test_the_demo_shows_a_page_and_its_acknowledgement_and_leaves_nothing_behind
         r"Ana is paged, \d+ ms after that answer",
         r"PAGE · P1 · incident #1 · to Ana Ortiz",
         r"Why you: on call in Shop",
-        r"Open: http://127\.0\.0\.1:\d+/a/\S+",
+        r"http://127\.0\.0\.1:\d+/a/\S+",
         r"POST /v1/in/generic/\*\*\* +202  Payment script: 1 alert",
         r"incident #1: the same service",
         r"POST /v1/in/datadog/\*\*\* +202",
@@ -148,7 +148,7 @@ def test_the_server_prints_nothing_but_logs_and_ends_with_0_when_it_is_told_to(m
         assert serving.stderr is not None
         ready = json.loads(serving.stderr.readline())
         assert ready["event"] == "ready"
-        assert httpx.get(f"{ready['address']}/livez", trust_env=False).status_code == 200
+        assert httpx.get(f"{ready['address']}/readyz", trust_env=False).status_code == 200
         serving.send_signal(stop)
         pages, log = serving.communicate(timeout=ANSWERS_WITHIN_S)
     finally:

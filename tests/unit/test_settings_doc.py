@@ -78,6 +78,7 @@ def test_what_kubernetes_adds_for_a_service_of_that_name_stops_nothing():
         ("DATABASE_URL", "mysql://u:s3cret@h/d", "TOCSIN_DATABASE_URL starts with mysql://; it must be"),
         ("DATABASE_URL", "postgresql+asyncpg://u:s3cret@h:port/d", "TOCSIN_DATABASE_URL can't be read"),
         ("DATABASE_URL", "sqlite://", "TOCSIN_DATABASE_URL names no file"),
+        ("DATABASE_URL", "sqlite:///:memory:", "TOCSIN_DATABASE_URL names no file"),
         ("PUBLIC_URL", "tocsin.example.com", "TOCSIN_PUBLIC_URL must be a plain http or https URL"),
         ("SMTP_URL", "mail://u:s3cret@h", "TOCSIN_SMTP_URL is not smtp://"),
         ("SMTP_FROM", "nobody", "TOCSIN_SMTP_FROM must be an address"),

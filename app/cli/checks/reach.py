@@ -74,10 +74,9 @@ def _people(seen: Configured) -> Iterator[Finding]:
         if person is None:
             yield wrong("people", f"somebody who was deleted {why}", "take them out")
         elif not any(method.enabled for method in person.contact_methods):
+            name = one_line(person.name)
             yield wrong(
-                f"person {one_line(person.name)}",
-                f"they have no contact method that is enabled, and {why.replace('takes', 'take').replace('is', 'are')}",
-                "add or enable one",
+                f"person {name}", f"{name} has no contact method that is enabled, and {why}", "add or enable one"
             )
 
 

@@ -1,0 +1,123 @@
+"""The OpenAPI document: what is committed is what the code says, each operation says all, and no route forgets the gate."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.api.access import ROLES, needed_role
+from app.api.openapi import operations
+from app.cli.openapi import document
+from tests.harness.api_world import api
+
+COMMITTED = Path(__file__).parents[2] / "openapi" / "openapi.json"
+DOCUMENT = document()
+OPERATIONS = sorted((method, path) for method, path, _ in operations(DOCUMENT))
+UNDER_V1 = [(method, path) for method, path in OPERATIONS if path.startswith("/v1/")]
+
+_MATRIX = {
+    "responder": {
+        ("POST", "/v1/incidents"),
+        *(
+            ("POST", f"/v1/incidents/{{number}}/{act}")
+            for act in ("acknowledge", "snooze", "escalate", "resolve", "reopen", "close", "notes")
+        ),
+        ("POST", "/v1/schedules/{item_id}/overrides"),
+        ("DELETE", "/v1/schedules/{item_id}/overrides/{override_id}"),
+    },
+    "admin": {("GET", "/v1/keys")},
+}
+"""Which operations need more than their method says; kept here by hand, so that a slip of the rule is seen."""
+
+
+def expected_role(method: str, path: str) -> str:
+    for role, those in _MATRIX.items():
+        if (method, path) in those:
+            return role
+    return "read-only" if method == "GET" else "admin"
+
+
+def test_the_committed_document_is_what_the_code_says() -> None:
+    """`tocsin openapi --write` writes it anew."""
+    assert json.loads(COMMITTED.read_text(encoding="utf-8")) == DOCUMENT, "run `tocsin openapi --write` and commit"
+
+
+def test_it_is_made_the_same_each_time() -> None:
+    assert json.dumps(document()) == json.dumps(DOCUMENT)
+
+
+def test_every_operation_says_what_it_does_and_has_a_name_of_its_own() -> None:
+    names = []
+    for method, path, operation in operations(DOCUMENT):
+        assert operation.get("summary"), f"{method} {path}"
+        assert operation.get("description"), f"{method} {path}"
+        assert operation.get("tags"), f"{method} {path}"
+        names.append(operation["operationId"])
+    assert len(set(names)) == len(names)
+
+
+def test_every_operation_tells_its_problems() -> None:
+    for method, path, operation in operations(DOCUMENT):
+        responses = operation["responses"]
+        assert responses["default"] == {"$ref": "#/components/responses/ProblemDefault"}, f"{method} {path}"
+        if not path.startswith("/v1/"):
+            continue
+        assert {"401", "403", "422", "503"} <= set(responses), f"{method} {path}"
+        assert ("404" in responses) == ("{" in path), f"{method} {path}"
+        assert ("413" in responses) == ("requestBody" in operation), f"{method} {path}"
+        assert operation["security"] == [{"key": []}], f"{method} {path}"
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_used() -> None:
+    text = json.dumps(DOCUMENT)
+    for reference in set(re.findall(r'"#/([^"]+)"', text)):
+        found: Any = DOCUMENT
+        for part in reference.split("/"):
+            found = found[part]
+    for name in DOCUMENT["components"]["schemas"]:
+        assert f'"#/components/schemas/{name}"' in text, name
+
+
+def test_the_document_lists_every_route_under_v1() -> None:
+    """Nothing is reachable that the document does not tell of."""
+    assert len(UNDER_V1) > 60
+    assert {path for _, path in OPERATIONS if not path.startswith("/v1/")} == {"/livez", "/readyz"}
+
+
+@pytest.mark.parametrize(("method", "path"), UNDER_V1)
+def test_each_operation_needs_the_role_it_is_meant_to_need(method: str, path: str) -> None:
+    assert needed_role(method, path) == expected_role(method, path)
+    assert DOCUMENT["paths"][path][method.lower()]["description"].endswith(
+        f"Needs the role {needed_role(method, path)}."
+    )
+
+
+def filled() -> Iterator[tuple[str, str, str]]:
+    """(method, template, address) of every operation under /v1."""
+    for method, path in UNDER_V1:
+        yield method, path, re.sub(r"\{\w+\}", "7", path).removeprefix("/v1")
+
+
+async def test_every_route_refuses_a_request_without_a_key_or_with_a_wrong_one(database: str) -> None:
+    async with api(database) as asked:
+        stranger = asked.stranger()
+        for method, path, address in filled():
+            answers = [await stranger.ask(method, address), await stranger.web.request(method, f"/v1{address}")]
+            assert [answer.status_code for answer in answers] == [401, 401], f"{method} {path}"
+            assert answers[0].content == answers[1].content
+
+
+async def test_each_role_gets_through_the_gate_exactly_where_it_may(database: str) -> None:
+    """The whole matrix of route and role: 403 where it may not, anything else where it may."""
+    async with api(database) as asked:
+        for role in ROLES:
+            for method, path, address in filled():
+                answer = await asked.clients[role].ask(method, address)
+                may = ROLES.index(role) >= ROLES.index(expected_role(method, path))
+                assert (answer.status_code != 403) == may, f"{role} {method} {path}: {answer.status_code}"
+                assert answer.status_code < 500, f"{role} {method} {path}: {answer.text}"

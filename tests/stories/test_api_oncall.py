@@ -1,0 +1,165 @@
+"""Being on call by the API: who, by which layer or override, until when; shifts, gaps, and people standing in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.harness.api_world import Asked, api
+
+
+async def rota(asked: Asked, **layer: Any) -> tuple[str, dict[str, str]]:
+    """A daily rotation of Ana and Ben in UTC from 2026-01-05, the day the story begins."""
+    people = {name: await asked.person(name) for name in ("Ana", "Ben", "Cat")}
+    daily = {
+        "name": "daily",
+        "participants": [people["Ana"], people["Ben"]],
+        "unit": "day",
+        "length": 1,
+        "start_date": "2026-01-05",
+        "handoff": "00:00",
+        **layer,
+    }
+    document = {"name": "Primary", "time_zone": "UTC", "layers": [daily]}
+    return (await asked.admin.create("schedules", document))["id"], people
+
+
+async def on_call(asked: Asked, at: str | None = None) -> dict[str, Any]:
+    (found,) = (await asked.reader.get("/oncall", params={"at": at} if at else {}))["items"]
+    return dict(found)
+
+
+async def test_the_layer_and_turn_are_named_and_when_it_ends(database: str) -> None:
+    async with api(database) as asked:
+        schedule, people = await rota(asked)
+        now = await on_call(asked)
+        assert now["schedule_id"] == schedule
+        assert now["at"] == "2026-01-05T00:00:00.000Z"
+        assert now["until"] == "2026-01-06T00:00:00.000Z"
+        assert now["people"] == [
+            {
+                "person_id": people["Ana"],
+                "person": "Ana",
+                "reason": "on call in Primary (layer daily, turn 1)",
+                "via": {"layer": "daily", "turn": 1, "override_id": None, "replaces": None},
+            }
+        ]
+        assert (await on_call(asked, "2026-01-06T12:00:00+01:00"))["people"][0]["person"] == "Ben"
+
+
+async def test_where_nobody_is_on_call_the_reason_is_told(database: str) -> None:
+    async with api(database) as asked:
+        await rota(asked, restrictions=[{"weekdays": ["mon"], "start": "09:00", "end": "17:00"}])
+        now = await on_call(asked)
+        assert (now["people"], now["nobody"]) == ([], "no layer is active at this hour")
+        assert now["until"] == "2026-01-05T09:00:00.000Z"
+
+
+async def test_somebody_stands_in_and_is_taken_back(database: str) -> None:
+    async with api(database) as asked:
+        schedule, people = await rota(asked)
+        span = {
+            "starts_at": "2026-01-05T06:00:00Z",
+            "ends_at": "2026-01-05T12:00:00Z",
+            "person": people["Cat"],
+            "replaces": people["Ana"],
+            "reason": "at the dentist",
+        }
+        made = await asked.responder.create(f"schedules/{schedule}/overrides", span)
+        assert (made["created_by"], made["reason"]) == ("api key responder-bot", "at the dentist")
+        noon = await on_call(asked, "2026-01-05T07:00:00Z")
+        assert noon["people"][0]["via"] == {
+            "layer": None,
+            "turn": None,
+            "override_id": made["id"],
+            "replaces": people["Ana"],
+        }
+        assert (await on_call(asked))["until"] == "2026-01-05T06:00:00.000Z"
+        listed = (await asked.reader.get(f"/schedules/{schedule}/overrides"))["items"]
+        assert listed == [made]
+        path = f"/schedules/{schedule}/overrides/{made['id']}"
+        await asked.responder.done(204, "DELETE", path)
+        await asked.responder.refused(404, "DELETE", path)
+        assert (await on_call(asked, "2026-01-05T07:00:00Z"))["people"][0]["person"] == "Ana"
+
+
+async def test_taking_back_an_override_that_goes_on_leaves_its_past(database: str) -> None:
+    async with api(database) as asked:
+        schedule, people = await rota(asked)
+        span = {"starts_at": "2026-01-04T00:00:00Z", "ends_at": "2026-01-05T12:00:00Z", "person": people["Cat"]}
+        made = await asked.responder.create(f"schedules/{schedule}/overrides", span)
+        assert made["starts_at"] == "2026-01-05T00:00:00.000Z"
+        await asked.story.passes(hours=2)
+        path = f"/schedules/{schedule}/overrides/{made['id']}"
+        await asked.responder.done(204, "DELETE", path)
+        assert (await on_call(asked))["people"][0]["person"] == "Ana"
+        assert (await on_call(asked, "2026-01-05T01:00:00Z"))["people"][0]["person"] == "Cat"
+        assert (await asked.responder.refused(409, "DELETE", path))["code"] == "override_over"
+        past = await asked.reader.get(f"/schedules/{schedule}/overrides?ends_after=2026-01-05T00:00:00Z")
+        assert [one["ends_at"] for one in past["items"]] == ["2026-01-05T02:00:00.000Z"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"person": "7"}, "person"),
+        ({"replaces": "7"}, "replaces"),
+        ({"ends_at": "2026-01-04T12:00:00Z", "starts_at": "2026-01-04T11:00:00Z"}, "ends_at"),
+        ({"starts_at": "tomorrow"}, "starts_at"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+async def test_an_override_that_can_not_be_is_refused_by_field(
+    database: str, change: dict[str, str], field: str
+) -> None:
+    async with api(database) as asked:
+        schedule, people = await rota(asked)
+        span = {"starts_at": "2026-01-05T06:00:00Z", "ends_at": "2026-01-05T12:00:00Z", "person": people["Cat"]}
+        path = f"/schedules/{schedule}/overrides"
+        problem = await asked.responder.refused(422, "POST", path, json=span | change)
+        assert [one["field"] for one in problem["errors"]] == [field]
+        await asked.responder.refused(404, "POST", "/schedules/7/overrides", json=span)
+
+
+async def test_shifts_and_gaps_fill_the_interval(database: str) -> None:
+    async with api(database) as asked:
+        schedule, people = await rota(asked, restrictions=[{"start": "08:00", "end": "20:00"}])
+        query = {"from": "2026-01-05T00:00:00Z", "to": "2026-01-06T20:00:00Z"}
+        found = await asked.reader.get(f"/schedules/{schedule}/shifts", params=query)
+        assert [(one["person_id"], one["starts_at"]) for one in found["items"]] == [
+            (people["Ana"], "2026-01-05T08:00:00.000Z"),
+            (people["Ben"], "2026-01-06T08:00:00.000Z"),
+        ]
+        assert [(one["starts_at"], one["ends_at"]) for one in found["gaps"]] == [
+            ("2026-01-05T00:00:00.000Z", "2026-01-05T08:00:00.000Z"),
+            ("2026-01-05T20:00:00.000Z", "2026-01-06T08:00:00.000Z"),
+        ]
+        fortnight = await asked.reader.get(f"/schedules/{schedule}/shifts")
+        assert len(fortnight["items"]) == 14
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "from=yesterday",
+        "to=2026-01-04T00:00:00Z",
+        "from=2026-01-05T00:00:00Z&to=2026-01-05T00:00:00Z",
+        "from=2026-01-05T00:00:00Z&to=2028-01-05T00:00:00Z",
+        "from=9999-12-31T23:59:59Z",
+    ],
+)
+async def test_an_interval_that_can_not_be_laid_out_is_refused(database: str, query: str) -> None:
+    async with api(database) as asked:
+        schedule, _ = await rota(asked)
+        await asked.reader.refused(422, "GET", f"/schedules/{schedule}/shifts?{query}")
+
+
+@pytest.mark.parametrize(
+    "at", ["now", "2026-01-05", "2026-01-05T00:00:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
+)
+async def test_an_instant_is_rfc_3339_and_in_our_time_or_refused(database: str, at: str) -> None:
+    async with api(database) as asked:
+        await rota(asked)
+        problem = await asked.reader.refused(422, "GET", "/oncall", params={"at": at})
+        assert [(one["in"], one["field"]) for one in problem["errors"]] == [("query", "at")]
