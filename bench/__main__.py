@@ -50,7 +50,7 @@ class Figures:
 
 
 def load(
-    target: Target, folder: Path, *, each: int, posts: int, connections: int, times: int = 1, pace_s: float = 0
+    target: Target, folder: Path, *, each: int, posts: int, connections: int, times: int = 1, run: str = ""
 ) -> Any:
     """One run of the generator in its own process; answers what it saw, with the server's CPU beside it."""
     plan = folder / f"plan-{next(RUN)}.json"
@@ -61,12 +61,11 @@ def load(
                 "host": "127.0.0.1",
                 "port": target.port,
                 "path": target.path,
-                "run": str(next(RUN)),
+                "run": run or str(next(RUN)),
                 "alerts_per_post": each,
                 "posts": posts,
                 "connections": connections,
                 "times": times,
-                "pace_s": pace_s,
             }
         )
     )
@@ -99,15 +98,12 @@ def note(figures: Figures, name: str, seen: Any) -> None:
 
 
 def ingest(figures: Figures, label: str, target: Target, folder: Path, scale: float) -> None:
-    """New alerts in hundreds, repeats, singles, and a lone sender."""
-    note(
-        figures,
-        f"{label}: new, 100 a POST, 16 conns",
-        load(target, folder, each=100, posts=int(600 * scale), connections=16),
-    )
-    warm = int(100 * scale)
-    repeat = load(target, folder, each=100, posts=warm, connections=16, times=8)
-    note(figures, f"{label}: 1/8 new 7/8 repeats, 100 a POST", repeat)
+    """New alerts in hundreds, the same again, singles, and a lone sender."""
+    run = str(next(RUN))
+    new = load(target, folder, each=100, posts=int(600 * scale), connections=16, run=run)
+    note(figures, f"{label}: new, 100 a POST, 16 conns", new)
+    again = load(target, folder, each=100, posts=int(600 * scale), connections=16, run=run, times=2)
+    note(figures, f"{label}: repeats, 100 a POST, 16 conns", again)
     note(figures, f"{label}: single, 64 conns", load(target, folder, each=1, posts=int(12_000 * scale), connections=64))
     note(figures, f"{label}: lone POST of 1", load(target, folder, each=1, posts=int(1_000 * scale), connections=1))
 

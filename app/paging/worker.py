@@ -23,6 +23,8 @@ from app.store.jobs import Job, LeaseLost
 log = structlog.get_logger(__name__)
 
 POLL_S = 1.0
+BREATH_S = 0.02
+"""Between taking all that was due and looking for more: what was just taken is on its way first."""
 LONGEST_PAUSE_S = 300
 
 Handler = Callable[[Job], Awaitable[Sequence[Job]]]
@@ -96,7 +98,7 @@ class Worker:
             log.warning("worker_store_trouble", error=str(error))
             return POLL_S
         self._begin(taken)
-        return 0.0
+        return 0.0 if self._expecting else BREATH_S
 
     async def _until_due(self) -> float:
         upcoming = await self._store.read(jobs.next_due)

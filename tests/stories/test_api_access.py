@@ -4,39 +4,34 @@ from __future__ import annotations
 
 import hashlib
 
-import pytest
-
 from tests.harness.api_world import api
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"authorization": ""},
-        {"authorization": "Bearer"},
-        {"authorization": "Bearer "},
-        {"authorization": "Bearer tocsin_wrong"},
-        {"authorization": "Basic dG9jc2luOng="},
-        {"authorization": "Bearer " + "k" * 100_000},
-        {"authorization": "Bearer caf\xe9"},
-        {"x-api-key": "tocsin_wrong"},
-    ],
-)
-async def test_without_a_valid_key_every_answer_is_the_same(database: str, headers: dict[str, str]) -> None:
+async def test_without_a_valid_key_every_answer_is_the_same(database: str) -> None:
     async with api(database) as asked:
-        encoded = {name: value.encode("latin-1") for name, value in headers.items()}
-        for method, path in (
-            ("GET", "/v1/people"),
-            ("POST", "/v1/people"),
-            ("GET", "/v1/nothing"),
-            ("GET", "/nothing"),
-        ):
-            answer = await asked.story.web.request(method, path, headers=encoded)
-            assert answer.status_code == 401
-            assert answer.json()["code"] == "unauthorized"
-            assert answer.headers["www-authenticate"] == 'Bearer realm="tocsin"'
-            assert answer.headers["content-type"] == "application/problem+json"
+        for headers in [
+            {},
+            {"authorization": ""},
+            {"authorization": "Bearer"},
+            {"authorization": "Bearer "},
+            {"authorization": "Bearer tocsin_wrong"},
+            {"authorization": "Basic dG9jc2luOng="},
+            {"authorization": "Bearer " + "k" * 100_000},
+            {"authorization": "Bearer caf\xe9"},
+            {"x-api-key": "tocsin_wrong"},
+        ]:
+            encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+            for method, path in (
+                ("GET", "/v1/people"),
+                ("POST", "/v1/people"),
+                ("GET", "/v1/nothing"),
+                ("GET", "/nothing"),
+            ):
+                answer = await asked.story.web.request(method, path, headers=encoded)
+                assert answer.status_code == 401
+                assert answer.json()["code"] == "unauthorized"
+                assert answer.headers["www-authenticate"] == 'Bearer realm="tocsin"'
+                assert answer.headers["content-type"] == "application/problem+json"
 
 
 async def test_a_key_is_shown_once_stored_as_a_digest_and_works_at_once(database: str) -> None:

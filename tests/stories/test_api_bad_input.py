@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-import pytest
 from sqlalchemy import text, update
 
 from app.store.tables import resources
@@ -14,30 +13,26 @@ from tests.harness.api_world import api
 JSON = {"content-type": "application/json"}
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"{",
-        b'{"name": "SRE"',
-        b"null and void",
-        b'{"name": NaN}',
-        b'{"name": "\\ud800"}',
-        b'{"name": "\xff"}',
-        b'\xef\xbb\xbf{"name": "SRE"}',
-        b"[" * 100_000,
-        b'{"a":' * 100_000,
-        b"null",
-        b"[]",
-        b'"SRE"',
-        b"7",
-        b"",
-    ],
-    ids=lambda content: content[:16].decode("latin-1"),
-)
-async def test_a_body_that_is_no_json_object_is_refused(database: str, content: bytes) -> None:
+async def test_a_body_that_is_no_json_object_is_refused(database: str) -> None:
     async with api(database) as asked:
-        problem = await asked.admin.refused(422, "POST", "/teams", content=content, headers=JSON)
-        assert problem["errors"][0]["in"] == "body"
+        for content in [
+            b"{",
+            b'{"name": "SRE"',
+            b"null and void",
+            b'{"name": NaN}',
+            b'{"name": "\\ud800"}',
+            b'{"name": "\xff"}',
+            b'\xef\xbb\xbf{"name": "SRE"}',
+            b"[" * 100_000,
+            b'{"a":' * 100_000,
+            b"null",
+            b"[]",
+            b'"SRE"',
+            b"7",
+            b"",
+        ]:
+            problem = await asked.admin.refused(422, "POST", "/teams", content=content, headers=JSON)
+            assert problem["errors"][0]["in"] == "body"
         await asked.admin.create("teams", {"name": "SRE"})
 
 
@@ -48,20 +43,17 @@ async def test_a_body_of_another_type_is_told_which_type_to_send(database: str) 
         assert "Content-Type: application/json" in problem["detail"]
 
 
-@pytest.mark.parametrize(
-    ("document", "field"),
-    [
-        ({"name": "a\x00b"}, "name"),
-        ({"name": "a\x1b[31mb"}, "name"),
-        ({"name": "x", "description": "a\x7f"}, "description"),
-        ({"name": "x", "members": [{"person_id": "1\x00"}]}, "members.0.person_id"),
-        ({"name": "x", "desc\x00ription": ""}, ""),
-    ],
-)
-async def test_control_characters_are_refused_by_field(database: str, document: dict[str, Any], field: str) -> None:
+async def test_control_characters_are_refused_by_field(database: str) -> None:
     async with api(database) as asked:
-        problem = await asked.admin.refused(422, "POST", "/teams", json=document)
-        assert [one["field"] for one in problem["errors"]] == [field]
+        for document, field in [
+            ({"name": "a\x00b"}, "name"),
+            ({"name": "a\x1b[31mb"}, "name"),
+            ({"name": "x", "description": "a\x7f"}, "description"),
+            ({"name": "x", "members": [{"person_id": "1\x00"}]}, "members.0.person_id"),
+            ({"name": "x", "desc\x00ription": ""}, ""),
+        ]:
+            problem = await asked.admin.refused(422, "POST", "/teams", json=document)
+            assert [one["field"] for one in problem["errors"]] == [field]
 
 
 async def test_every_field_at_fault_is_named_at_once(database: str) -> None:
@@ -106,36 +98,31 @@ async def test_a_body_over_the_limit_is_refused_whether_or_not_it_says_its_size(
         await asked.admin.create("teams", {"name": "SRE"})
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/people/x",
-        "/people/0",
-        "/people/-1",
-        "/people/99999999999999999999",
-        "/people/1e3",
-        "/incidents/0",
-        "/incidents/x",
-    ],
-)
-async def test_an_id_that_can_not_be_one_is_refused(database: str, path: str) -> None:
+async def test_an_id_that_can_not_be_one_is_refused(database: str) -> None:
     async with api(database) as asked:
-        problem = await asked.reader.refused(422, "GET", path)
-        assert problem["errors"][0]["in"] == "path"
+        for path in [
+            "/people/x",
+            "/people/0",
+            "/people/-1",
+            "/people/99999999999999999999",
+            "/people/1e3",
+            "/incidents/0",
+            "/incidents/x",
+        ]:
+            problem = await asked.reader.refused(422, "GET", path)
+            assert problem["errors"][0]["in"] == "path"
 
 
-@pytest.mark.parametrize(
-    "path", ["/people/7", "/people/8999999999999999999", "/incidents/9007199254740991", "/people/7/history"]
-)
-async def test_what_is_not_there_is_not_found(database: str, path: str) -> None:
+async def test_what_is_not_there_is_not_found(database: str) -> None:
     async with api(database) as asked:
-        await asked.reader.refused(404, "GET", path)
+        for path in ["/people/7", "/people/8999999999999999999", "/incidents/9007199254740991", "/people/7/history"]:
+            await asked.reader.refused(404, "GET", path)
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/people/", "/people//", "/People", "/people/7/", "/../people", ""])
-async def test_a_path_that_is_no_route_is_a_problem_and_never_a_redirect(database: str, path: str) -> None:
+async def test_a_path_that_is_no_route_is_a_problem_and_never_a_redirect(database: str) -> None:
     async with api(database) as asked:
-        assert (await asked.reader.refused(404, "GET", path))["code"] == "no_such_path"
+        for path in ["/nothing", "/people/", "/people//", "/People", "/people/7/", "/../people", ""]:
+            assert (await asked.reader.refused(404, "GET", path))["code"] == "no_such_path"
 
 
 async def test_a_method_a_path_does_not_take_is_refused_with_those_it_takes(database: str) -> None:
@@ -147,12 +134,12 @@ async def test_a_method_a_path_does_not_take_is_refused_with_those_it_takes(data
         assert answer.headers["allow"] == "DELETE, GET, PUT"
 
 
-@pytest.mark.parametrize("key", ["", "x" * 201, "caf\xe9", "a b"])
-async def test_an_idempotency_key_is_printable_and_short(database: str, key: str) -> None:
+async def test_an_idempotency_key_is_printable_and_short(database: str) -> None:
     async with api(database) as asked:
-        headers = {"idempotency-key": key.encode("latin-1")}
-        problem = await asked.admin.refused(422, "POST", "/teams", json={"name": "SRE"}, headers=headers)
-        assert [(one["in"], one["field"]) for one in problem["errors"]] == [("header", "idempotency-key")]
+        for key in ["", "x" * 201, "caf\xe9", "a b"]:
+            headers = {"idempotency-key": key.encode("latin-1")}
+            problem = await asked.admin.refused(422, "POST", "/teams", json={"name": "SRE"}, headers=headers)
+            assert [(one["in"], one["field"]) for one in problem["errors"]] == [("header", "idempotency-key")]
 
 
 async def test_hostile_text_is_stored_and_given_back_as_it_is(database: str) -> None:
