@@ -51,10 +51,12 @@ class Made:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def response(self) -> Response:
-        """The answer; a body with a version carries its ETag."""
+        """The answer; a body with a version carries its ETag, one with a secret is kept by no cache."""
         headers = dict(self.headers)
         if "version" in self.body:
             headers |= etag(self.body["version"])
+        if self.secret:
+            headers["Cache-Control"] = "no-store"
         return Response(orjson.dumps(self.body), self.status, headers, "application/json")
 
 

@@ -25,7 +25,7 @@ class NewKey(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] = Field(
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
         description="Who or what uses it; timelines call it `api key NAME`."
     )
     role: Role = Field(description="read-only sees, responder also acts on incidents, admin also configures.")

@@ -24,9 +24,7 @@ class Prepared(NamedTuple):
     event: Event
     key_digest: bytes
     content: bytes
-    labels: str
-    annotations: str
-    links: str
+    """Digest of all that the alert shows: equal for repeats that change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +61,12 @@ def prepare(inlet: Inlet, events: Iterable[Event]) -> tuple[Prepared, ...]:
     prepared = []
     dumps = orjson.dumps
     for event in events:
-        labels = dumps(event.labels)
-        annotations = dumps(event.annotations)
-        links = dumps(event.links) if event.links else b"[]"
-        shown = b"\0".join((event.title.encode(), event.severity.encode(), labels, annotations, links))
+        shown = dumps((event.title, event.severity, event.labels, event.annotations, event.links))
         prepared.append(
             Prepared(
                 event,
                 key_digest(inlet.integration_id, event.key),
                 blake2b(shown, digest_size=16).digest(),
-                labels.decode(),
-                annotations.decode(),
-                links.decode(),
             )
         )
     return tuple(prepared)

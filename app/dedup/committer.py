@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 import structlog
 
@@ -26,8 +27,10 @@ log = structlog.get_logger(__name__)
 
 GROUP_EVENTS = 2_000
 """Events of one transaction: long enough to share a flush, short enough that paging's own transactions get in between."""
-FLUSH_AFTER = SECOND
-"""Repeats are written at the latest this long after they came."""
+FLUSH_AFTER = SECOND // 2
+FLUSH_TOUCHES = 4_000
+"""Repeats begin to be added up this long after the first came, at most so many alerts in one transaction: at the latest
+a second after it came, a repeat is written."""
 
 
 class Overloaded(Exception):
@@ -69,7 +72,7 @@ class Committer:
         self._queued_events = 0
         self._wake = asyncio.Event()
         self._touches: dict[int, Touch] = {}
-        self._touched_at: Micros = 0
+        self._flush_at: Micros = 0
         self._closing = False
 
     @property
@@ -108,7 +111,7 @@ class Committer:
                 await self._write(group)
             elif self._touches and self._flush_due():
                 await self._flush_alone()
-        if self._touches:
+        while self._touches:
             await self._flush_alone()
 
     def close(self) -> None:
@@ -148,10 +151,9 @@ class Committer:
                     waiting.answer.set_result(None)
 
     async def _write_together(self, arrivals: list[Arrival]) -> None:
-        touches = list(self._touches.values()) if self._touches and self._flush_due() else []
+        touches = self._due_touches()
         written = await self._store.write(self._ingest_and_flush, arrivals, touches)
-        if touches:
-            self._forget(touches)
+        self._forget(touches)
         self._remember(written.touches)
         self._on_written(written)
 
@@ -160,12 +162,12 @@ class Committer:
         return await ingest(tx, self._directory, arrivals)
 
     async def _flush_alone(self) -> None:
-        touches = list(self._touches.values())
+        touches = self._due_touches()
         try:
             await self._store.write(touch_alerts, touches)
         except Exception as error:  # noqa: BLE001 - counts only: they stay remembered and are tried again
             log.warning("touch_flush_failed", alerts=len(touches), error=type(error).__name__)
-            self._touched_at = self._clock.now()
+            self._flush_at = self._clock.now() + FLUSH_AFTER
             if self._closing:
                 self._touches.clear()
         else:
@@ -173,7 +175,7 @@ class Committer:
 
     def _remember(self, touches: list[Touch]) -> None:
         if touches and not self._touches:
-            self._touched_at = self._clock.now()
+            self._flush_at = self._clock.now() + FLUSH_AFTER
         for touch in touches:
             known = self._touches.get(touch.id)
             if known is None:
@@ -184,17 +186,23 @@ class Committer:
                 known.expires_at = touch.expires_at
 
     def _forget(self, touches: list[Touch]) -> None:
-        # Nothing was remembered meanwhile: this loop is the only one that remembers and forgets.
-        assert len(touches) == len(self._touches)
-        self._touches.clear()
+        # Nothing was added to them meanwhile: this loop is the only one that remembers and forgets.
+        for touch in touches:
+            del self._touches[touch.id]
+
+    def _due_touches(self) -> list[Touch]:
+        """What is to be written now: the oldest, and not so many that paging has to wait for them."""
+        if not self._closing and (not self._touches or not self._flush_due()):
+            return []
+        return list(islice(self._touches.values(), FLUSH_TOUCHES))
 
     def _flush_due(self) -> bool:
-        return self._clock.now() - self._touched_at >= FLUSH_AFTER
+        return self._clock.now() >= self._flush_at
 
     def _until_flush(self) -> float:
         if not self._touches:
             return 60.0
-        return max(0.0, (self._touched_at + FLUSH_AFTER - self._clock.now()) / SECOND)
+        return max(0.0, (self._flush_at - self._clock.now()) / SECOND)
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

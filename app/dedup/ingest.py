@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from sqlalchemy import func, insert, select
 
 from app.clock import HOUR, SECOND, Micros
@@ -154,9 +155,9 @@ def _open(tx: Writing, work: _Work, inlet: Inlet, item: Prepared, change: Change
         "dedup_key": shown_key(event.key, item.key_digest),
         "title": event.title,
         "severity": event.severity,
-        "labels": item.labels,
-        "annotations": item.annotations,
-        "links": item.links,
+        "labels": _text(event.labels),
+        "annotations": _text(event.annotations),
+        "links": _text(event.links),
         "content": item.content,
         "reason": change.name,
         "because": change.sentence,
@@ -179,6 +180,10 @@ def _open(tx: Writing, work: _Work, inlet: Inlet, item: Prepared, change: Change
         _note(row, suppressed)
         return
     work.waiting.append((row, inlet, item, _grouping(work, inlet, item)))
+
+
+def _text(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _grouping(work: _Work, inlet: Inlet, item: Prepared) -> bytes:
@@ -206,9 +211,9 @@ def _update(work: _Work, inlet: Inlet, item: Prepared, change: Change, episode: 
     shown = {
         "title": event.title,
         "severity": event.severity,
-        "labels": item.labels,
-        "annotations": item.annotations,
-        "links": item.links,
+        "labels": _text(event.labels),
+        "annotations": _text(event.annotations),
+        "links": _text(event.links),
         "content": item.content,
         "starts_at": episode.starts_at,
         "expires_at": episode.expires_at,

@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+import asyncpg
 from sqlalchemy import URL, Connection, CursorResult, Engine, Executable, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
@@ -172,6 +173,10 @@ def open_store(url: str, clock: Clock, ids: Ids, *, pool_size: int = 8) -> Store
     )
 
 
+_ASYNCPG = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises past SQLAlchemy: while it connects, and at COMMIT on a backend that died. Always an unknown outcome."""
+
+
 class Postgres:
     """PostgreSQL >= 14 over asyncpg."""
 
@@ -183,16 +188,23 @@ class Postgres:
             pool_size=pool_size,
             max_overflow=4,
             pool_timeout=COMMAND_TIMEOUT_S,
+            hide_parameters=True,
             connect_args={"timeout": 5, "command_timeout": COMMAND_TIMEOUT_S},
         )
 
     async def write(self, work: Work[T]) -> T:
-        async with self._engine.begin() as conn:
-            return await work(conn)
+        try:
+            async with self._engine.begin() as conn:
+                return await work(conn)
+        except _ASYNCPG as error:
+            raise Unavailable(f"the database did not answer as it should: {type(error).__name__}") from error
 
     async def read(self, work: Work[T]) -> T:
-        async with self._engine.connect() as conn:
-            return await work(conn)
+        try:
+            async with self._engine.connect() as conn:
+                return await work(conn)
+        except _ASYNCPG as error:
+            raise Unavailable(f"the database did not answer as it should: {type(error).__name__}") from error
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -282,6 +294,7 @@ def _sqlite_engine(url: URL, begin: str, connections: int) -> Engine:
         pool_size=connections,
         max_overflow=0,
         pool_timeout=COMMAND_TIMEOUT_S,
+        hide_parameters=True,
         connect_args={"check_same_thread": False, "cached_statements": 512},
     )
 

@@ -13,10 +13,10 @@ import pytest
 from app.api.access import ROLES, needed_role
 from app.api.openapi import operations
 from app.cli.openapi import document
-from tests.harness.api_world import api
+from tests.harness.api_world import CONTRACT, api
 
 COMMITTED = Path(__file__).parents[2] / "openapi" / "openapi.json"
-DOCUMENT = document()
+DOCUMENT = CONTRACT.document
 OPERATIONS = sorted((method, path) for method, path, _ in operations(DOCUMENT))
 UNDER_V1 = [(method, path) for method, path in OPERATIONS if path.startswith("/v1/")]
 

@@ -21,7 +21,7 @@ import jsonschema_rs
 
 from app.api.access import create_key
 from app.api.openapi import operations
-from app.cli.openapi import _document
+from app.cli.openapi import document
 from tests.harness.town import Town, town
 
 
@@ -140,21 +140,15 @@ class Asked:
         return (await self.admin.create("services", {"name": name, "policy_id": policy_id, **more}))["id"]
 
 
-_READ: list[Contract] = []
-"""The document is the same for every story; making it takes half a second."""
-
-
-async def _contract() -> Contract:
-    if not _READ:
-        _READ.append(Contract(await _document()))
-    return _READ[0]
+CONTRACT = Contract(document())
+"""The same for every story."""
 
 
 @asynccontextmanager
 async def api(database_url: str, **settings: Any) -> AsyncIterator[Asked]:
     """A running Tocsin on an empty database, with the keys admin, responder and reader."""
     async with town(database_url, **settings) as story:
-        asked = Asked(story, await _contract())
+        asked = Asked(story, CONTRACT)
         for role in ("admin", "responder", "read-only"):
             _, secret = await story.store.write(create_key, f"{role}-bot", role)
             asked.clients[role] = Client(story.web, secret, asked.contract)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
+from fastapi import WebSocket
+
+from app.api.app import build
 from tests.harness.api_world import api
 
 
@@ -36,7 +40,9 @@ async def test_without_a_valid_key_every_answer_is_the_same(database: str) -> No
 
 async def test_a_key_is_shown_once_stored_as_a_digest_and_works_at_once(database: str) -> None:
     async with api(database) as asked:
-        made = await asked.admin.create("keys", {"name": "deploy-bot", "role": "responder"})
+        answer = await asked.admin.ask("POST", "/keys", json={"name": "deploy-bot", "role": "responder"})
+        assert answer.headers["cache-control"] == "no-store"
+        made = answer.json()
         secret = made["key"]
         assert secret.startswith("tocsin_")
         assert len(secret) >= len("tocsin_") + 43
@@ -111,3 +117,25 @@ async def test_health_and_links_need_no_key(database: str) -> None:
             answer = await asked.story.web.get(path)
             assert answer.status_code != 401, path
         assert (await asked.story.web.get("/a/forged")).status_code == 404
+
+
+async def test_a_websocket_is_closed_before_anything_sees_it(database: str) -> None:
+    """Nothing is served that way, and what would be could not pass without a key."""
+    async with api(database) as asked:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def receive() -> Any:
+            return {"type": "websocket.connect"}
+
+        application = build(asked.story.world, asked.story.process)
+        application.router.add_api_websocket_route("/v1/new", _never)
+        scope = {"type": "websocket", "path": "/v1/new", "headers": [], "query_string": b"", "subprotocols": []}
+        await application(scope, receive, send)
+        assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+async def _never(websocket: WebSocket) -> None:
+    await websocket.accept()

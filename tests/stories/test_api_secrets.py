@@ -55,9 +55,18 @@ async def test_a_stored_secret_never_follows_to_another_address(database: str) -
             document = {"name": "Ana", "contact_methods": [{**method, "address": address}]}
             problem = await asked.admin.refused(422, "PUT", f"/people/{made['id']}", version=1, json=document)
             assert problem["errors"][0]["field"].startswith("contact_methods.0.address.")
-        other_kind = {**method, "kind": "slack", "address": {"url": "***"}}
-        document = {"name": "Ana", "contact_methods": [other_kind]}
+
+
+async def test_a_stored_secret_never_follows_to_another_kind(database: str) -> None:
+    async with api(database) as asked:
+        slack = {"kind": "slack", "address": {"url": URL}}
+        made = await asked.admin.create("people", {"name": "Ana", "contact_methods": [slack]})
+        moved = {**made["contact_methods"][0], "kind": "webhook"}
+        document = {"name": "Ana", "contact_methods": [moved]}
         await asked.admin.refused(422, "PUT", f"/people/{made['id']}", version=1, json=document)
+        room = await asked.admin.create("channels", {"name": "room", **slack})
+        document = {"name": "room", "kind": "webhook", "address": {"url": "***"}}
+        await asked.admin.refused(422, "PUT", f"/channels/{room['id']}", version=1, json=document)
 
 
 async def test_a_hidden_secret_where_none_is_stored_is_refused(database: str) -> None:

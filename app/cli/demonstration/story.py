@@ -156,6 +156,8 @@ class Story:
                 return f"#{number} acknowledged by {entry['actor']}: escalation has stopped, {rest}.", "green"
             case "level_told":
                 return f"#{number} nobody has acknowledged, so the policy goes on with {entry['reason']}", ""
+            case "policy_exhausted" | "undelivered":
+                return f"#{number} {entry['reason']}", "yellow"
             case kind:
                 by = "" if entry["actor"] == "tocsin" else f" by {entry['actor']}"
                 return f"#{number} {kind.replace('_', ' ')}{by}: {entry['reason']}", ""
