@@ -11,6 +11,7 @@ import gc
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -35,14 +36,25 @@ class Tocsin:
     """The whole service as one ASGI application: senders go straight to ingest, all else to the API."""
 
     def __init__(self, process: Process) -> None:
+        self.world = process.world
         self.api = build(process.world, process)
         self.ingest = Ingest(process.world)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
-            await self.ingest(scope, receive, send)
-        else:
+        if scope["type"] != "http":
             await self.api(scope, receive, send)
+        elif scope["path"].startswith(PREFIX):
+            await self.ingest(scope, receive, send)
+        elif scope["method"] in ("GET", "HEAD"):
+            await self.api(scope, receive, send)
+        else:
+            await self.api(scope, receive, partial(self._answer_edit, send))
+
+    async def _answer_edit(self, send: Any, message: Any) -> None:
+        """Before an edit is answered, ingest stops believing what it remembers: a key that was revoked opens no more."""
+        if message["type"] == "http.response.start":
+            self.world.directory.forget()
+        await send(message)
 
 
 def _config(application: Any, settings: Settings) -> uvicorn.Config:

@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 import orjson
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import Select, select
+from sqlalchemy import Select
 
 from app.api.parameters import ID, NEWEST, Cursor, IdText, Limit, list_model, page, position
 from app.api.problems import NotFound, answers
 from app.clock import Micros, iso
-from app.dedup.tables import alerts
+from app.dedup.tables import alerts, alerts_seen, last_seen, times_seen
 from app.incidents.tables import incidents
 from app.store.database import Reading
 from app.world import World
@@ -79,11 +79,11 @@ def alert_shown(row: Any) -> AlertShown:
         links=[Link(label=label, url=url) for label, url in orjson.loads(row.links)],
         reason=row.reason,
         because=row.because,
-        count=row.count,
+        count=times_seen(row),
         starts_at=_at(row.starts_at),
         ended_at=_at(row.ended_at),
         first_seen_at=iso(row.first_seen_at),
-        last_seen_at=iso(row.last_seen_at),
+        last_seen_at=iso(last_seen(row)),
         expires_at=_at(row.expires_at),
         resolved_at=_at(row.resolved_at),
         resolved_by=row.resolved_by,
@@ -92,8 +92,7 @@ def alert_shown(row: Any) -> AlertShown:
 
 def alerts_with_numbers() -> Select[Any]:
     """Alerts, each with the number of its incident."""
-    joined = alerts.outerjoin(incidents, incidents.c.id == alerts.c.incident_id)
-    return select(alerts, incidents.c.number).select_from(joined)
+    return alerts_seen().add_columns(incidents.c.number).outerjoin(incidents, incidents.c.id == alerts.c.incident_id)
 
 
 async def listed(

@@ -40,6 +40,7 @@ TAGS = {
     "incidents": "What people respond to, and what they do about it.",
     "alerts": "What senders said is wrong.",
     "keys": "Who may use this API.",
+    "senders": "Where monitoring tools post to.",
     "health": "What machines ask about this process.",
 }
 

@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import func, insert, select
 
 from app.clock import Micros
-from app.dedup.tables import alerts
+from app.dedup.tables import alerts, alerts_seen, last_seen, times_seen
 from app.incidents import ledger
 from app.incidents.incident import Incident
 from app.incidents.respond import NoSuchIncident
@@ -125,7 +125,7 @@ async def _told(view: Reading, link: Link) -> Told | None:
 
 async def _alerts(view: Reading, incident_id: int) -> tuple[Alert, ...]:
     """Those that fire first, oldest first; the rest as room is left."""
-    question = select(alerts).where(alerts.c.incident_id == incident_id).order_by(alerts.c.id).limit(MAX_ALERTS)
+    question = alerts_seen().where(alerts.c.incident_id == incident_id).order_by(alerts.c.id).limit(MAX_ALERTS)
     firing = (await view.conn.execute(question.where(alerts.c.resolved_at.is_(None)))).all()
     over = (await view.conn.execute(question.where(alerts.c.resolved_at.is_not(None)))).all()
     return tuple(_alert(row) for row in [*firing, *over][:MAX_ALERTS])
@@ -135,9 +135,9 @@ def _alert(row: Any) -> Alert:
     return Alert(
         title=row.title,
         severity=row.severity,
-        count=row.count,
+        count=times_seen(row),
         first_seen_at=row.first_seen_at,
-        last_seen_at=row.last_seen_at,
+        last_seen_at=last_seen(row),
         resolved_at=row.resolved_at,
         labels=orjson.loads(row.labels),
         annotations=orjson.loads(row.annotations),

@@ -49,7 +49,51 @@ def document(app: FastAPI) -> dict[str, Any]:
     }
     for method, path, operation in operations(found):
         _complete(method, path, operation)
+    found["paths"] |= _ways_in()
+    found["paths"] = dict(sorted(found["paths"].items()))
     return found
+
+
+def _ways_in() -> dict[str, Any]:
+    """The way in for senders, which is no route of FastAPI (app/api/ingest.py)."""
+    kind = {"name": "kind", "in": "path", "required": True, "schema": {"type": "string"}, "description": "The sender."}
+    key = {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}, "description": "Its key."}
+    body = {
+        "required": True,
+        "content": {"*/*": {"schema": {}}},
+        "description": "What the sender sends, read by content.",
+    }
+    taken = {
+        "type": "object",
+        "properties": {
+            "status": {"enum": ["accepted", "kept"], "description": "kept: stored as it came, not yet understood."},
+            "events": {"type": "integer"},
+        },
+    }
+    accepted = {"description": "Committed and flushed.", "content": {"application/json": {"schema": taken}}}
+    problems_ = {status: reference(status) for status in ("400", "401", "405", "413", "503")}
+    ways = {
+        "/v1/in/{kind}/{key}": ("send_events", [kind, key], "The key is in the address."),
+        "/v1/in/{kind}": (
+            "send_events_with_header",
+            [kind],
+            "The key is a Bearer token, a Basic password, or X-Tocsin-Key.",
+        ),
+    }
+    return {
+        path: {
+            "post": {
+                "tags": ["senders"],
+                "summary": "Take a message of a monitoring tool",
+                "description": f"{said} A message that can't be read is kept and told to a person, and answered 400.",
+                "operationId": name,
+                "parameters": parameters,
+                "requestBody": body,
+                "responses": {"202": accepted, **problems_},
+            }
+        }
+        for path, (name, parameters, said) in ways.items()
+    }
 
 
 def operations(found: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

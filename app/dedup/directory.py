@@ -1,8 +1,9 @@
 """Which key belongs to which integration, and how that one's alerts are grouped: remembered, and never out of date.
 
 Each ingest transaction compares the version of the configuration with the one remembered and reads it again when they
-differ, so a decision never uses settings older than its own transaction. A key that is not known is looked for in the
-database once the version has changed; nothing is asked for a key that is.
+differ, so a decision never uses settings older than its own transaction. For keys the memory may be `TRUSTED` old: a key
+that was revoked in another replica opens for that long at most, in the one that revoked it for no instant. A key that is
+not known is always looked for.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.clock import Micros
+from app.clock import SECOND, Micros
 from app.dedup.tables import integration_keys
 from app.incidents.priority import Impact
 from app.incidents.service import Grouping, Service
@@ -83,25 +84,35 @@ async def read_view(view: Reading, parse: ParseSettings) -> View:
     return View(version, by_digest, inlets)
 
 
+TRUSTED = SECOND
+"""How long a remembered key is believed without asking."""
+
+
 class Directory:
     """The remembered View of one process."""
 
     def __init__(self, store: Store, parse: ParseSettings) -> None:
         self._store = store
         self._parse = parse
+        self._asked_at: Micros = 0
         self.view = View()
+
+    def forget(self) -> None:
+        """The configuration was changed here: the next look-up asks."""
+        self._asked_at = 0
 
     async def refresh(self, view: Reading) -> View:
         """The View of this transaction: remembered, or read anew when the configuration has changed."""
         if await config_version(view) != self.view.version or not self.view.version:
             self.view = await read_view(view, self._parse)
+        self._asked_at = view.now
         return self.view
 
     async def inlet(self, kind: str, key: str) -> Inlet | None:
         """The integration whose key this is; None for a key that is unknown, revoked or of another kind."""
         digest = digest_of(key)
         found = self._valid(digest)
-        if found is None:
+        if found is None or self._store.clock.now() - self._asked_at > TRUSTED:
             await self._store.read(self.refresh)
             found = self._valid(digest)
         return found if found is not None and found.kind == kind else None

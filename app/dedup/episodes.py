@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.clock import Micros
-from app.dedup.tables import alerts
+from app.dedup.tables import alerts, sightings
 from app.store import bulk
 from app.store.database import Reading, Writing
 
@@ -116,14 +116,18 @@ class Touch:
     expires_at: Micros | None
 
 
-_TOUCHED = bulk.Rows.of(alerts, ("id", "count", "last_seen_at", "expires_at"))
-_TOUCH = (
-    "UPDATE alerts SET count = alerts.count + t.count, last_seen_at = t.last_seen_at, expires_at = t.expires_at "
-    "FROM t WHERE alerts.id = t.id AND alerts.resolved_at IS NULL"
+_SIGHTED = bulk.Rows.of(sightings, ("alert_id", "count", "last_seen_at"))
+_SIGHT = (
+    "INSERT INTO sightings (alert_id, count, last_seen_at) SELECT alert_id, count, last_seen_at FROM t WHERE true "
+    "ON CONFLICT (alert_id) DO UPDATE SET count = sightings.count + excluded.count, last_seen_at = excluded.last_seen_at"
 )
+_LEASED = bulk.Rows.of(alerts, ("id", "expires_at"))
+_LEASE = "UPDATE alerts SET expires_at = t.expires_at FROM t WHERE alerts.id = t.id AND alerts.resolved_at IS NULL"
 
 
 async def touch_alerts(tx: Writing, touches: Iterable[Touch]) -> None:
     """Adds up what repeats said. In order of id, so that two replicas never wait for each other in a circle."""
     ordered = sorted(touches, key=lambda touch: touch.id)
-    await bulk.write(tx, _TOUCHED, _TOUCH, [(one.id, one.count, one.last_seen_at, one.expires_at) for one in ordered])
+    await bulk.write(tx, _SIGHTED, _SIGHT, [(one.id, one.count, one.last_seen_at) for one in ordered])
+    leases = [(one.id, one.expires_at) for one in ordered if one.expires_at is not None]
+    await bulk.write(tx, _LEASED, _LEASE, leases)

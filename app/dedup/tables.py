@@ -7,8 +7,23 @@ problem twice: both would have to insert the same next episode, and one of them 
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
+from typing import Any
 
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Select,
+    Table,
+    Text,
+    UniqueConstraint,
+    select,
+    text,
+)
+
+from app.clock import Micros
 from app.store.metadata import Digest, Id, Instant, metadata
 
 alerts = Table(
@@ -48,6 +63,36 @@ alerts = Table(
 )
 """No foreign keys on this one table: each would be a look-up per alert in a storm. Resources and incidents are never
 deleted, and tests/stories checks that no alert points to nothing. labels, annotations and links are JSON text."""
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("alert_id", Id, primary_key=True, autoincrement=False),
+    Column("count", Integer, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    postgresql_with={"fillfactor": "60"},
+)
+"""What repeats added to an alert: narrow rows, because they are what a storm of repeats rewrites. An alert that was never
+repeated has none; `alerts_seen` joins the two. Pages are left half empty on PostgreSQL, so that a new count needs no
+new index entry."""
+
+
+def alerts_seen() -> Select[Any]:
+    """Every column of alerts, with `repeats` and `repeated_at` (both None when there were none)."""
+    return select(
+        alerts, sightings.c.count.label("repeats"), sightings.c.last_seen_at.label("repeated_at")
+    ).select_from(alerts.outerjoin(sightings, sightings.c.alert_id == alerts.c.id))
+
+
+def times_seen(row: Any) -> int:
+    """How often an alert of `alerts_seen` was sent."""
+    return int(row.count + (row.repeats or 0))
+
+
+def last_seen(row: Any) -> Micros:
+    """When an alert of `alerts_seen` was last sent."""
+    return max(int(row.last_seen_at), row.repeated_at or 0)
+
 
 unparsed = Table(
     "unparsed",

@@ -32,9 +32,7 @@ async def load(view: Reading, ids: Iterable[int], *, lock: bool = False) -> dict
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    question = (
-        select(*_COLUMNS).where(incidents.c.id.in_(bindparam("ids", wanted, expanding=True))).order_by(incidents.c.id)
-    )
+    question = select(*_COLUMNS).where(incidents.c.id.in_(wanted)).order_by(incidents.c.id)
     if lock:
         question = question.with_for_update()
     return {row.id: _of(row) for row in await view.conn.execute(question)}
@@ -57,7 +55,7 @@ async def open_by_grouping(tx: Writing, groupings: Iterable[bytes]) -> list[Inci
         question = (
             select(*_COLUMNS)
             .where(
-                incidents.c.grouping.in_(bindparam("groupings", wanted[start : start + 500], expanding=True)),
+                incidents.c.grouping.in_(wanted[start : start + 500]),
                 text(OPEN),
             )
             .order_by(incidents.c.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from app.clock import Micros
 from app.ids import PersonId
@@ -39,7 +39,7 @@ async def overrides_of(
             overrides.c.replaces,
         )
         .where(
-            overrides.c.schedule_id.in_(bindparam("ids", wanted, expanding=True)),
+            overrides.c.schedule_id.in_(wanted),
             overrides.c.starts_at < end,
             overrides.c.ends_at > start,
             overrides.c.cancelled_at.is_(None),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, text, update
+from sqlalchemy import delete, func, insert, select, text, update
 
 from app.clock import Micros
 from app.store.database import Reading, Writing
@@ -154,7 +154,7 @@ async def pull(tx: Writing, subject: int, kinds: Sequence[str], due_at: Micros) 
         update(jobs)
         .where(
             jobs.c.subject == subject,
-            jobs.c.kind.in_(bindparam("kinds", list(kinds), expanding=True)),
+            jobs.c.kind.in_(list(kinds)),
             jobs.c.due_at > due_at,
         )
         .values(due_at=due_at)

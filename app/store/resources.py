@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, insert, select, update
+from sqlalchemy import Select, insert, select, update
 
 from app.clock import Micros
 from app.store.database import Reading, Writing
@@ -60,7 +60,7 @@ async def load(view: Reading, kind: str, ids: Iterable[int], *, deleted: bool = 
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    question = _select().where(resources.c.id.in_(bindparam("ids", wanted, expanding=True)), resources.c.kind == kind)
+    question = _select().where(resources.c.id.in_(wanted), resources.c.kind == kind)
     if not deleted:
         question = question.where(resources.c.deleted_at.is_(None))
     return {row.id: Resource(*row) for row in await view.conn.execute(question)}

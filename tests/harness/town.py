@@ -26,6 +26,7 @@ import httpx
 import structlog
 from sqlalchemy import insert, text
 
+from app.api.access import Role, create_key
 from app.clock import HOUR, SECOND, iso
 from app.dedup.directory import digest_of
 from app.dedup.tables import integration_keys
@@ -303,6 +304,17 @@ class Town:
             return list((await view.conn.execute(text(sql), values)).all())
 
         return await self.store.read(question)
+
+    async def times_seen(self) -> int:
+        """How often the only alert was sent, as far as it is written."""
+        question = "SELECT a.count + coalesce(s.count, 0) AS n FROM alerts a LEFT JOIN sightings s ON s.alert_id = a.id"
+        (row,) = await self.rows(question)
+        return int(row.n)
+
+    async def api_key(self, role: Role) -> str:
+        """A new key of the HTTP API."""
+        _, secret = await self.store.write(create_key, f"story {next(self.names)}", role)
+        return secret
 
     async def settled(self) -> None:
         """Returns when nothing is due, nothing waits and nothing is under way."""

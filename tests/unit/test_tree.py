@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "app"
 FILES = sorted(APP.rglob("*.py"))
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "common", "manager", "service_layer", "misc", "base", "models"}
-MARKS = re.compile("|".join(("TO" "DO", "FIX" "ME", "XX" "X", "HA" "CK")))
+MARKS = re.compile("|".join(("TODO", "FIXME", "XXX", "HACK")))
 CLOCKS = re.compile(
     r"datetime\.(now|utcnow)\(|\btime\.(time|monotonic|time_ns|sleep)\(|\bsecrets\.\w+\(|\brandom\.(random|choice|randint|Random)\(|uuid4\("
 )

@@ -133,6 +133,16 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "sightings",
+        sa.Column(
+            "alert_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("last_seen_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("alert_id", name=op.f("pk_sightings")),
+        postgresql_with={"fillfactor": "60"},
+    )
+    op.create_table(
         "incidents",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
