@@ -71,7 +71,7 @@ def _ways_in() -> dict[str, Any]:
         },
     }
     accepted = {"description": "Committed and flushed.", "content": {"application/json": {"schema": taken}}}
-    problems_ = {status: reference(status) for status in ("400", "401", "405", "413", "503")}
+    problems_ = {status: reference(status) for status in ("400", "401", "404", "405", "413", "503", "default")}
     ways = {
         "/v1/in/{kind}/{key}": ("send_events", [kind, key], "The key is in the address."),
         "/v1/in/{kind}": (

@@ -232,9 +232,11 @@ def fault(error_id: str) -> Refusal:
 
 
 _SAYS = {
+    400: "It can't be read.",
     401: "No key, or one that opens nothing.",
     403: "The key's role is too low.",
     404: "Not there.",
+    405: "Another method is meant.",
     409: "Not possible as things are; `code` says why.",
     412: "Changed by somebody else since it was read.",
     413: "The body is too large.",

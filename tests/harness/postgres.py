@@ -138,7 +138,7 @@ def cluster(*options: str) -> Iterator[Cluster]:
             "--locale=C",
             "--no-sync",
         ]
-        made = subprocess.run(initdb, capture_output=True, text=True, cwd="/", **user)  # type: ignore[call-overload]
+        made = subprocess.run(initdb, capture_output=True, text=True, check=False, cwd="/", **user)  # type: ignore[call-overload]
         if made.returncode:
             raise NoPostgres(f"initdb failed: {made.stderr.strip()}")
         settings = (

@@ -1,6 +1,6 @@
-"""The process dies before and after each effect in turn: each commit, each send. Nothing is lost, and a page comes twice
-only where its outcome was unknown.
+"""The process dies before and after each effect in turn, and nothing is lost.
 
+Effects are each commit and each send; a page comes twice only where its outcome was unknown.
 Effects are counted at the two seams the program has, its database and its notifiers. One telling counts them; then the
 story is told once for each number: the process dies there, a new one starts on the same database, and the story ends.
 """

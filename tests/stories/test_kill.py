@@ -1,5 +1,6 @@
-"""Killed at any instant of a storm, thirty times on each database: nothing answered is lost, no page is lost, and a page
-comes twice only where its outcome was unknown.
+"""Killed at any instant of a storm, thirty times on each database.
+
+Nothing answered is lost, no page is lost, and a page comes twice only where its outcome was unknown.
 """
 
 from __future__ import annotations

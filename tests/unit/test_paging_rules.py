@@ -82,7 +82,7 @@ def test_rules_are_followed_in_order_of_delay_and_only_for_their_urgency() -> No
 
 
 def test_a_rule_that_names_no_contact_method_of_the_person_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match="fax.*known: .*push"):
+    with pytest.raises(ValueError, match=r"fax.*known: .*push"):
         person(rules=[{"contact_method": "fax"}])
 
 
