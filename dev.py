@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str, list[list[str]]]] = {
             ["-m", "ruff", "format", "--check", "."],
             ["-m", "ruff", "check", "."],
             ["-m", "mypy"],
-            ["-m", "importlinter.cli"],
+            ["-c", "from importlinter.cli import lint_imports_command as lint; lint()", "--no-cache"],
         ],
     ),
     "bench": (DEV, "measure ingest and page latency: python3 dev.py bench --help", [["-m", "bench"]]),
