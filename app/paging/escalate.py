@@ -157,8 +157,7 @@ async def _write_pages(
 ) -> list[jobs.Job]:
     if not planned:
         return []
-    count = select(func.count()).where(pages.c.incident_id == incident.id)
-    before = (await tx.conn.execute(count)).scalar_one()
+    before = await _pages_before(tx, incident)
     rows: list[dict[str, Any]] = [
         {
             "id": tx.new_id(),
@@ -189,6 +188,13 @@ async def _write_pages(
     at_once = [one for one in due if one.due_at <= tx.now][:CLAIMED_AT_ONCE]
     await jobs.add(tx, [one for one in due if one not in at_once])
     return await jobs.add_claimed(tx, at_once, lease)
+
+
+async def _pages_before(tx: Writing, incident: Incident) -> int:
+    if incident.epoch == 1 and incident.escalation == "waiting":
+        return 0
+    count = select(func.count()).where(pages.c.incident_id == incident.id)
+    return int((await tx.conn.execute(count)).scalar_one())
 
 
 def deliver_job(incident_id: int, page_id: int, due_at: Micros) -> jobs.NewJob:
