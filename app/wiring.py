@@ -13,7 +13,7 @@ from app.clock import SECOND, Clock
 from app.dedup.committer import Committer, QueueLimits
 from app.dedup.directory import Directory
 from app.dedup.expire import expire
-from app.dedup.ingest import Written
+from app.dedup.work import Written
 from app.ids import Ids
 from app.metrics import Metrics
 from app.notifiers import registry as notifiers
@@ -25,9 +25,10 @@ from app.settings import Settings
 from app.sources import registry as sources
 from app.sources.source import SourceSettings
 from app.store import jobs
-from app.store.database import Store, open_store
+from app.store.database import Store
 from app.store.errors import StoreError
 from app.store.jobs import Job
+from app.store.opening import open_store
 from app.store.signing import signing_secret
 from app.supervise import Supervisor
 from app.world import World

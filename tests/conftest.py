@@ -10,8 +10,8 @@ import pytest
 
 from app.clock import SystemClock
 from app.ids import ProcessIds
-from app.store.database import open_store
 from app.store.migrate import migrate
+from app.store.opening import open_store
 from tests.harness.postgres import Cluster, cluster
 
 TEMPLATE = "tocsin_template"

@@ -32,7 +32,7 @@ def in_database(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
 async def _once(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
     from app.clock import SystemClock
     from app.ids import ProcessIds
-    from app.store.database import open_store
+    from app.store.opening import open_store
 
     store = open_store(settings.database_url, SystemClock(), ProcessIds())
     try:

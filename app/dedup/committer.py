@@ -19,7 +19,8 @@ from app.clock import SECOND, Clock, Micros
 from app.dedup.arrival import Arrival
 from app.dedup.directory import Directory
 from app.dedup.episodes import Touch, touch_alerts
-from app.dedup.ingest import Written, ingest
+from app.dedup.ingest import ingest
+from app.dedup.work import Written
 from app.store.database import Store, Writing
 from app.store.errors import Unavailable
 

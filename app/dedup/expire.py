@@ -6,7 +6,8 @@ from sqlalchemy import select, text
 
 from app.dedup import episodes
 from app.dedup.directory import Directory, Inlet
-from app.dedup.ingest import EXPIRY_GRACE, recovered
+from app.dedup.ingest import EXPIRY_GRACE
+from app.dedup.placing import recovered
 from app.dedup.tables import alerts
 from app.incidents import ledger
 from app.store import jobs

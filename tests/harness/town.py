@@ -41,8 +41,9 @@ from app.server import Tocsin
 from app.settings import Settings
 from app.sources.integration import Integration
 from app.store import jobs, resources
-from app.store.database import Database, Store, Writing, open_store
+from app.store.database import Database, Store, Writing
 from app.store.migrate import migrate
+from app.store.opening import open_store
 from app.wiring import Process, open_world
 from app.world import World
 from tests.harness.clock import StoryClock

@@ -17,8 +17,9 @@ from app.dedup.tables import unparsed
 from app.ids import ProcessIds
 from app.settings import Settings
 from app.store import jobs, resources
-from app.store.database import Store, Writing, open_store
+from app.store.database import Store, Writing
 from app.store.migrate import migrate
+from app.store.opening import open_store
 from tests.harness.mail import mail_server
 from tests.harness.town import add_key
 

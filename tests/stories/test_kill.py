@@ -21,8 +21,9 @@ from app.ids import ProcessIds
 from app.paging.policy import Policy
 from app.people.person import Person
 from app.store import resources
-from app.store.database import Store, Writing, open_store
+from app.store.database import Store, Writing
 from app.store.migrate import migrate
+from app.store.opening import open_store
 from tests.harness.process import served
 from tests.harness.providers import Answering, FakeProvider, provider
 from tests.harness.town import add_key

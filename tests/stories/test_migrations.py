@@ -12,8 +12,9 @@ from sqlalchemy import Connection, text
 from app.clock import SystemClock
 from app.ids import ProcessIds
 from app.schema import metadata
-from app.store.database import Store, Writing, open_store
+from app.store.database import Store, Writing
 from app.store.migrate import SchemaAhead, head, migrate
+from app.store.opening import open_store
 from tests.harness.postgres import Cluster
 
 

@@ -1,0 +1,138 @@
+"""From alerts to incidents: the second half of ingest, in the same transaction.
+
+Which incident a new alert belongs to, and what an alert that ended, worsened or was acknowledged does to the one it has.
+The decisions are those of `app/incidents`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from app.clock import Micros
+from app.dedup import episodes
+from app.dedup.arrival import Prepared
+from app.dedup.work import Work
+from app.incidents import ledger
+from app.incidents.correlate import Candidate, Join, place
+from app.incidents.incident import Entry, Incident, acknowledge, opened, raise_severity, resolve
+from app.store import counters, jobs
+from app.store.database import Writing
+from app.store.tables import resources
+
+
+async def place_new(tx: Writing, work: Work) -> None:
+    """Gives each alert that opened its incident: one that is open, or a new one with its first job."""
+    if not work.waiting:
+        return
+    # Two replicas must not both open an incident for one group: whoever places alerts of a service holds its row.
+    services = {inlet.service_id or inlet.integration_id for _, inlet, _, _ in work.waiting}
+    if tx.postgres:
+        await tx.conn.execute(
+            select(resources.c.id)
+            .where(resources.c.id.in_(sorted(services)))
+            .order_by(resources.c.id)
+            .with_for_update(key_share=True)
+        )
+    found = await ledger.open_by_grouping(tx, {key for _, _, _, key in work.waiting})
+    loaded = {incident.id: incident for incident in found}
+    by_group: dict[bytes, list[Candidate]] = {}
+    for incident in found:
+        by_group.setdefault(incident.grouping, []).append(Candidate(incident.id, incident.last_alert_at))
+    new: list[Incident] = []
+    for row, inlet, item, key in work.waiting:
+        candidates = by_group.setdefault(key, [])
+        placement = place(inlet.grouping, item.event.labels, candidates, work.now)
+        if isinstance(placement, Join):
+            row["reason"], row["because"] = placement.name, placement.sentence
+            incident = loaded[placement.incident_id]
+        else:
+            incident = opened(
+                incident_id=tx.new_id(),
+                number=0,
+                service_id=inlet.service_id,
+                title=item.event.title,
+                severity=item.event.severity,
+                impact=inlet.impact,
+                grouping=key,
+                now=work.now,
+            )
+            row["because"] = f"{row['because']}; {placement.sentence}"
+            loaded[incident.id] = incident
+            new.append(incident)
+            candidates.append(Candidate(incident.id, work.now))
+            reason = f"alert of {inlet.name}: {placement.sentence}"
+            work.entries.append((incident.id, Entry("triggered", inlet.name, reason, {"alert": str(row["id"])})))
+        _join(work, incident, row, item)
+        for candidate in candidates:
+            if candidate.id == incident.id:
+                candidate.last_alert_at = work.now
+    await _write_placed(tx, work, loaded, new)
+
+
+def _join(work: Work, incident: Incident, row: dict[str, Any], item: Prepared) -> None:
+    row["incident_id"] = incident.id
+    work.known[item.key_digest].incident_id = incident.id
+    incident.last_alert_at = work.now
+    incident.alerts += 1
+    incident.open_alerts += 1
+    entry = raise_severity(incident, item.event.severity, f"{item.event.title} is {item.event.severity}")
+    if entry:
+        work.entries.append((incident.id, entry))
+
+
+async def _write_placed(tx: Writing, work: Work, loaded: dict[int, Incident], new: list[Incident]) -> None:
+    if new:
+        number = await counters.take(tx, "incident", len(new))
+        for offset, incident in enumerate(new):
+            incident.number = number + offset
+        await ledger.add(tx, new)
+        await jobs.add(
+            tx,
+            [jobs.NewJob("escalate", incident.id, tx.now, {"epoch": incident.epoch}) for incident in new],
+        )
+        work.written.opened = len(new)
+    fresh = {incident.id for incident in new}
+    await ledger.save(tx, [incident for incident in loaded.values() if incident.id not in fresh])
+
+
+async def settle(tx: Writing, work: Work) -> None:
+    """Ends, acknowledges and makes graver: what this transaction does to alerts that have an incident."""
+    stored = []
+    for episode, _, ended_at, by in work.resolves:
+        row = work.new.get(episode.id)
+        end = {"resolved_at": work.now, "resolved_by": by, "ended_at": ended_at}
+        if row is not None:
+            row.update(end, expires_at=None)
+        else:
+            stored.append({"id": episode.id, **end})
+    await episodes.resolve_alerts(tx, stored)
+    touched = [item[0].incident_id for item in work.resolves]
+    touched += [item[0].incident_id for item in work.graver]
+    touched += [item[0].incident_id for item in work.acknowledged]
+    loaded = await ledger.load(tx, (found for found in touched if found is not None), lock=True)
+    for episode, severity, because in work.graver:
+        if (incident := loaded.get(episode.incident_id or 0)) and (
+            entry := raise_severity(incident, severity, because)
+        ):
+            work.entries.append((incident.id, entry))
+    for episode, inlet in work.acknowledged:
+        incident = loaded.get(episode.incident_id or 0)
+        if incident and incident.state == "triggered":
+            entry = acknowledge(incident, inlet.name, work.now, None)
+            if entry:
+                work.entries.append((incident.id, entry))
+    for episode, inlet, _, by in work.resolves:
+        if incident := loaded.get(episode.incident_id or 0):
+            work.entries += recovered(incident, by, work.now, auto_resolve=inlet.auto_resolve)
+    await ledger.save(tx, list(loaded.values()))
+
+
+def recovered(incident: Incident, by: str, now: Micros, *, auto_resolve: bool) -> list[tuple[int, Entry]]:
+    """One alert of the incident has ended; when it was the last open one, so has the incident."""
+    incident.open_alerts = max(0, incident.open_alerts - 1)
+    if incident.open_alerts or not auto_resolve or incident.state not in ("triggered", "acknowledged"):
+        return []
+    how = "all of its alerts have resolved" if by == "sender" else "its last alert expired: the sender fell silent"
+    return [(incident.id, resolve(incident, "tocsin", now, "recovered", how))]

@@ -1,0 +1,43 @@
+"""What one transaction of ingest knows, decides and has done. Values only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.clock import Micros
+from app.dedup.arrival import Prepared
+from app.dedup.directory import Inlet
+from app.dedup.episodes import Episode, Touch
+from app.incidents.incident import Entry
+
+
+@dataclass(slots=True)
+class Written:
+    """What one transaction did."""
+
+    changes: Counter[str] = field(default_factory=Counter)
+    touches: list[Touch] = field(default_factory=list)
+    opened: int = 0
+
+
+@dataclass(slots=True)
+class Work:
+    """The state of one transaction while it decides."""
+
+    now: Micros
+    known: dict[bytes, Episode]
+    written: Written = field(default_factory=Written)
+    new: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """Rows of alerts that open or begin as ended here, by id."""
+    waiting: list[tuple[dict[str, Any], Inlet, Prepared, bytes]] = field(default_factory=list)
+    """New open alerts that need a place, with the grouping of each."""
+    updates: list[dict[str, Any]] = field(default_factory=list)
+    resolves: list[tuple[Episode, Inlet, Micros | None, str]] = field(default_factory=list)
+    graver: list[tuple[Episode, str, str]] = field(default_factory=list)
+    acknowledged: list[tuple[Episode, Inlet]] = field(default_factory=list)
+    entries: list[tuple[int, Entry]] = field(default_factory=list)
+    expiries: list[Micros] = field(default_factory=list)
+    groupings: dict[int, bytes] = field(default_factory=dict)
+    """The one grouping of each integration whose alerts are grouped by service."""
