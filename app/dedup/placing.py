@@ -62,7 +62,7 @@ async def place_new(tx: Writing, work: Work) -> None:
             loaded[incident.id] = incident
             new.append(incident)
             candidates.append(Candidate(incident.id, work.now))
-            reason = f"alert of {inlet.name}: {placement.sentence}"
+            reason = f"opened by {item.event.title}: {placement.sentence}"
             work.entries.append((incident.id, Entry("triggered", inlet.name, reason, {"alert": str(row["id"])})))
         _join(work, incident, row, item)
         for candidate in candidates:

@@ -1,0 +1,90 @@
+"""After a stall of our own: levels do not follow each other faster than the policy says, and a lost worker's job goes on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from app.clock import SECOND
+from app.notifiers.notifier import Accepted
+from app.paging.deliver import LinkMaker, begin, record
+from app.paging.escalate import escalate
+from app.store import jobs
+from app.store.jobs import Job
+from tests.harness.clock import StoryClock
+from tests.harness.providers import provider
+from tests.harness.town import Town
+from tests.harness.town import begin as begin_town
+
+LEASE = 30 * SECOND
+MAKER = LinkMaker("secret", "http://tocsin.test", 24)
+
+
+@asynccontextmanager
+async def idle(database: str) -> AsyncIterator[Town]:
+    """A process whose worker does nothing: the deeds are done by hand."""
+    async with provider() as fake:
+        story = await begin_town(database, StoryClock(), fake)
+        story.process.worker.stop()
+        await story.process.supervisor.join("worker", 5)
+        try:
+            yield story
+        finally:
+            await story.web.aclose()
+            await story.process.stop()
+
+
+async def _claim(story: Town, kind: str) -> Job:
+    (job,) = [job for job in await story.store.write(jobs.claim, 10, LEASE) if job.kind == kind]
+    return job
+
+
+async def _told(story: Town) -> list[str]:
+    return [row.recipient for row in await story.rows("SELECT recipient FROM pages ORDER BY number")]
+
+
+async def _two_levels(story: Town) -> None:
+    ana, ben = await story.person("Ana"), await story.person("Ben")
+    service = await story.service("s", await story.policy([[ana], [ben]], delay_s=300))
+    alerts = await story.integration("alertmanager", service)
+    document = alerts._group("firing", ["DiskFull"], "critical", {})
+    assert (await story.web.post(alerts.path, json=document)).status_code == 202
+
+
+async def test_a_level_has_its_time_from_its_first_try_and_not_from_its_plan(database: str) -> None:
+    """Ten minutes between planning and sending level 1: level 2 waits its five minutes from the sending on."""
+    async with idle(database) as story:
+        await _two_levels(story)
+        done = await story.store.write(escalate, await _claim(story, "escalate"), LEASE)
+        (page,) = done.claimed
+        story.clock.move_to(story.clock.now() + 600 * SECOND)
+        again = await story.store.write(jobs.claim, 10, LEASE)
+        (late,) = [job for job in again if job.kind == "escalate"]
+        (page,) = [job for job in again if job.kind == "deliver"]
+        await story.store.write(escalate, late, LEASE)
+        assert await _told(story) == ["Ana"]
+        tried = await story.store.write(begin, page, MAKER)
+        assert tried is not None
+        assert tried.message.late_s == 600
+        await story.store.write(record, tried, Accepted())
+        story.clock.move_to(story.clock.now() + 299 * SECOND)
+        await story.store.write(escalate, await _claim(story, "escalate"), LEASE)
+        assert await _told(story) == ["Ana"]
+        story.clock.move_to(story.clock.now() + SECOND)
+        await story.store.write(escalate, await _claim(story, "escalate"), LEASE)
+        assert await _told(story) == ["Ana", "Ben"]
+
+
+async def test_a_try_whose_worker_died_is_unknown_and_made_again_under_the_same_number(database: str) -> None:
+    async with idle(database) as story:
+        await _two_levels(story)
+        (page,) = (await story.store.write(escalate, await _claim(story, "escalate"), LEASE)).claimed
+        first = await story.store.write(begin, page, MAKER)
+        story.clock.move_to(story.clock.now() + LEASE)
+        (taken,) = [job for job in await story.store.write(jobs.claim, 10, LEASE) if job.kind == "deliver"]
+        second = await story.store.write(begin, taken, MAKER)
+        assert first is not None
+        assert second is not None
+        assert (second.message.id, second.number) == (first.message.id, 2)
+        outcomes = [row.outcome for row in await story.rows("SELECT outcome FROM attempts ORDER BY number")]
+        assert outcomes == ["unknown", None]
