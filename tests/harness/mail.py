@@ -90,7 +90,8 @@ class FakeMailServer:
     async def close_all(self) -> None:
         """Ends what is left; aiosmtpd itself never ends a session whose STARTTLS failed."""
         for protocol in tuple(self._protocols):
-            protocol.transport.abort()
+            if not protocol.transport.is_closing():  # Python 3.11.2 fails on a TLS transport that closed twice
+                protocol.transport.abort()
             if protocol._handler_coroutine is not None:
                 protocol._handler_coroutine.cancel()
                 await asyncio.wait([protocol._handler_coroutine])

@@ -126,7 +126,8 @@ class FakeProvider:
 
     def close_all(self) -> None:
         for writer in tuple(self._writers):
-            writer.transport.abort()
+            if not writer.transport.is_closing():
+                writer.transport.abort()
 
 
 async def _read(reader: asyncio.StreamReader) -> Seen:
