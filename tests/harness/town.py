@@ -252,6 +252,9 @@ class Town:
     async def snoozes(self, incident: Incident, *, by: str, seconds: int) -> None:
         await self.store.write(respond.snooze, incident.number, by, seconds)
 
+    async def acknowledges(self, incident: Incident, *, by: str) -> None:
+        await self.store.write(respond.acknowledge, incident.number, by)
+
     async def resolves(self, incident: Incident, *, by: str) -> None:
         await self.store.write(respond.resolve, incident.number, by)
 

@@ -82,6 +82,34 @@ async def test_a_refused_send_is_followed_by_the_next_way_at_once(database: str)
         assert len(story.provider.seen) == 2
 
 
+async def test_after_an_acknowledgement_nothing_that_was_planned_is_sent(database: str) -> None:
+    """The phone now, the message after two minutes; acknowledged after one: the message never leaves, and says why."""
+    async with town(database) as story:
+        rules = [{"contact_method": "push"}, {"contact_method": "sms", "delay_s": 120}]
+        ana = await story.person("Ana", contact_methods=story.phones("push", "sms"), rules=rules)
+        alerts = await story.integration("alertmanager", await story.service("s", await story.policy([[ana]])))
+        await alerts.fires("DiskFull")
+        await story.passes(minutes=1)
+        await story.acknowledges(await story.incident(), by="Ana")
+        await story.passes(hours=1)
+        assert [seen.path for seen in story.provider.seen] == ["/push"]
+        rows = await story.rows("SELECT state, detail FROM pages ORDER BY number")
+        assert [row.state for row in rows] == ["sent", "not_needed"]
+        assert rows[1].detail == "Ana had it before this page was due"
+
+
+async def test_a_personal_rule_sends_at_its_time_while_nobody_has_it(database: str) -> None:
+    async with town(database) as story:
+        rules = [{"contact_method": "push"}, {"contact_method": "sms", "delay_s": 120}]
+        ana = await story.person("Ana", contact_methods=story.phones("push", "sms"), rules=rules)
+        alerts = await story.integration("alertmanager", await story.service("s", await story.policy([[ana]])))
+        await alerts.fires("DiskFull")
+        await story.passes(minutes=1.9)
+        assert [seen.path for seen in story.provider.seen] == ["/push"]
+        await story.passes(minutes=0.2)
+        assert [seen.path for seen in story.provider.seen] == ["/push", "/sms"]
+
+
 async def test_when_all_ways_of_a_level_fail_the_next_level_is_told_at_once(database: str) -> None:
     async with town(database) as story:
         ana, ben = await story.person("Ana"), await story.person("Ben")

@@ -32,6 +32,27 @@ async def test_two_replicas_open_one_incident_for_one_group_and_page_once(databa
             await story.process.stop()
 
 
+async def test_replicas_that_open_at_the_same_moment_open_one_incident_for_each_group(database: str) -> None:
+    """Ten services; through each replica another alert of each, at once: no alert is known to both, only the group is."""
+    async with provider(Answering(200, b"{}")) as fake:
+        clock = StoryClock()
+        one, other = await begin(database, clock, fake, seed=1), await begin(database, clock, fake, seed=2)
+        ana = await one.person("Ana")
+        policy = await one.policy([[ana]], delay_s=3_600)
+        for number in range(10):
+            alerts = await one.integration("alertmanager", await one.service(f"service {number}", policy))
+            there = Sender(other, alerts.id, alerts.kind, alerts.key)
+            await alerts.resolves("Warm")
+            await there.resolves("Warm")
+            await asyncio.gather(alerts.fires("Here"), there.fires("There"))
+        await one.settled()
+        assert [incident.alerts for incident in await one.incidents()] == [2] * 10
+        assert len(ana.phone.inbox()) == 10
+        for story in (one, other):
+            await story.web.aclose()
+            await story.process.stop()
+
+
 async def test_what_one_replica_resolved_the_other_does_not_call_a_repeat(database: str) -> None:
     """Nothing in memory decides: an alert fired here, resolved there and fired here again is a new one, and pages."""
     async with provider(Answering(200, b"{}")) as fake:
