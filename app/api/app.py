@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
@@ -72,6 +73,9 @@ def build(world: World, process: Process) -> FastAPI:
         resources.add_routes(v1, world, kind)
     for module in (incidents, acts, alerts, integrations, oncall, overrides, keys):
         module.add_routes(v1, world)
+    v1.add_api_route(
+        "/openapi.json", app.openapi, methods=["GET"], include_in_schema=False, response_class=JSONResponse
+    )
     app.include_router(v1)
     for router in _open(world, process):
         app.include_router(router)

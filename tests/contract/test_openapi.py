@@ -115,6 +115,13 @@ async def test_every_route_refuses_a_request_without_a_key_or_with_a_wrong_one(d
             assert answers[0].content == answers[1].content
 
 
+async def test_the_document_is_served_to_whoever_has_a_key(database: str) -> None:
+    async with api(database) as asked:
+        assert (await asked.stranger().web.get("/v1/openapi.json")).status_code == 401
+        headers = {"authorization": f"Bearer {asked.reader.key}"}
+        assert (await asked.reader.web.get("/v1/openapi.json", headers=headers)).json() == DOCUMENT
+
+
 async def test_each_role_gets_through_the_gate_exactly_where_it_may(database: str) -> None:
     """The whole matrix of route and role: 403 where it may not, anything else where it may."""
     async with api(database) as asked:
