@@ -103,7 +103,7 @@ class Directory:
 
     async def refresh(self, view: Reading) -> View:
         """The View of this transaction: remembered, or read anew when the configuration has changed."""
-        if await config_version(view) != self.view.version or not self.view.version:
+        if await config_version(view) != self.view.version:
             self.view = await read_view(view, self._parse)
         self._asked_at = view.now
         return self.view
