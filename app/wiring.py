@@ -139,7 +139,6 @@ class Process:
 
     def start(self) -> None:
         """Begins to commit, to page and to watch itself."""
-        self.world.metrics.last_progress.set(self.world.clock.now() / SECOND)
         self.supervisor.start("committer", self.world.committer.run)
         self.supervisor.start("worker", self.worker.run)
         self.supervisor.start("lag", self._measure_lag)

@@ -14,7 +14,7 @@ from app.store.database import Reading
 from app.store.errors import StoreError
 from app.wiring import Process
 
-STALLED_S = 30
+STALLED = 30 * SECOND
 """A worker that has not gone round for this long is not alive."""
 
 
@@ -37,7 +37,7 @@ def router(process: Process) -> APIRouter:
     async def livez(response: Response) -> Health:
         """200 while every loop makes progress; 503 asks for a restart."""
         dead = process.supervisor.dead()
-        stalled = world.clock.now() / SECOND - world.metrics.last_progress._value.get() > STALLED_S  # noqa: SLF001 - the gauge's value has no public reader
+        stalled = world.clock.now() - process.worker.last_round_at > STALLED
         if not process.draining and (dead or stalled):
             response.status_code = 503
             return Health(status=f"not running: {', '.join(dead)}" if dead else "the worker does not go round")

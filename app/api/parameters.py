@@ -97,7 +97,7 @@ def page(found: Sequence[T], limit: int, show: Callable[[T], Any], item_id: Call
 
 def list_model(name: str, item: type[BaseModel]) -> type[BaseModel]:
     """The form of a page of these, for the OpenAPI document."""
-    return create_model(name, items=(list[item], ...), next_cursor=(str | None, None))  # type: ignore[valid-type]
+    return create_model(name, items=(list[item], ...), next_cursor=(str | None, None))  # type: ignore[valid-type] # the item is known only when the routes are made
 
 
 def instant(text: str, field: str) -> Micros:

@@ -70,7 +70,7 @@ async def insert_alerts(tx: Writing, rows: Sequence[dict[str, Any]]) -> None:
 _SHOWN = ("title", "severity", "labels", "annotations", "links", "content", "starts_at", "expires_at", "last_seen_at")
 _UPDATED = bulk.Rows.of(alerts, ("id", "count", *_SHOWN))
 _UPDATE = (
-    f"UPDATE alerts SET {', '.join(f'{name} = t.{name}' for name in _SHOWN)}, count = alerts.count + t.count "  # noqa: S608 - names
+    f"UPDATE alerts SET {', '.join(f'{name} = t.{name}' for name in _SHOWN)}, count = alerts.count + t.count "  # noqa: S608 - names of columns, from this file
     "FROM t WHERE alerts.id = t.id"
 )
 

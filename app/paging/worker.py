@@ -57,6 +57,8 @@ class Worker:
         self._looking = False
         self._expecting = True
         self._freed = False
+        self.last_round_at = clock.now()
+        """When it last went round; at first, when it was made."""
 
     async def run(self) -> None:
         """Claims and works until stopped."""
@@ -68,10 +70,12 @@ class Worker:
             self._looking = True
             pause_s = await self._round()
             self._looking = False
-            self._metrics.last_progress.set(self._clock.now() / SECOND)
+            self.last_round_at = self._clock.now()
+            self._metrics.last_progress.set(self.last_round_at / SECOND)
             if pause_s and not self._stopping:
                 await self._clock.wait(self._wake, pause_s)
-        if self._running:
+        # Not once: what is finished now may have claimed pages of its own, and they are ours to send.
+        while self._running:
             await asyncio.wait(self._running)
 
     @property

@@ -88,3 +88,10 @@ async def test_a_try_whose_worker_died_is_unknown_and_made_again_under_the_same_
         assert (second.message.id, second.number) == (first.message.id, 2)
         outcomes = [row.outcome for row in await story.rows("SELECT outcome FROM attempts ORDER BY number")]
         assert outcomes == ["unknown", None]
+
+
+async def test_a_process_whose_worker_has_ended_is_not_alive(database: str) -> None:
+    """Whoever watches it is told to restart it, and which loop is missing."""
+    async with idle(database) as story:
+        answer = await story.web.get("/livez")
+        assert (answer.status_code, answer.json()) == (503, {"status": "not running: worker"})
