@@ -9,14 +9,33 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never
 
 from app.clock import Micros, from_datetime, to_datetime
 from app.ids import PersonId
-from app.oncall.schedule import BadField, Layer, Override, OverrideId, Restriction, Schedule, Unit
+from app.oncall.rota import ByCalendar, ByLayer, ByOverride, Debt, Standing, Stint, Turned, Why
+from app.oncall.schedule import (
+    PRIMARY,
+    BadField,
+    CalendarId,
+    CalendarLayer,
+    Layer,
+    Limits,
+    Override,
+    OverrideId,
+    Restriction,
+    Schedule,
+    Unit,
+)
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-UNITS: dict[str, Unit] = {"day": "day", "week": "week"}
+UNITS: dict[str, Unit] = {"hour": "hour", "day": "day", "week": "week", "month": "month"}
+TURNED: dict[str, Turned] = {
+    "turn": "turn",
+    "stands_in": "stands_in",
+    "pays_back": "pays_back",
+    "nobody_else": "nobody_else",
+}
 
 CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -30,26 +49,37 @@ _Read = Callable[[str, Any], _T]
 
 def from_document(document: object) -> Schedule:
     """The schedule that the document describes. Raises BadField, which names the field and what it must be."""
-    fields = _fields("document", document, required=("time_zone", "layers"))
+    fields = _fields("document", document, required=("time_zone", "layers"), optional=("limits",))
     time_zone = _text("time_zone", fields["time_zone"])
     layers = _list("layers", fields["layers"], _layer)
-    return Schedule(time_zone, layers)
+    return Schedule(time_zone, layers, _optional("limits", fields.get("limits"), _limits) or Limits())
 
 
 def to_document(schedule: Schedule) -> dict[str, Any]:
     """The document from which `from_document` makes the same schedule; every key is written, so it reads alone."""
-    return {"time_zone": schedule.time_zone, "layers": [_layer_document(layer) for layer in schedule.layers]}
+    return {
+        "time_zone": schedule.time_zone,
+        "layers": [
+            _layer_document(layer) if isinstance(layer, Layer) else _calendar_layer_document(layer)
+            for layer in schedule.layers
+        ],
+        "limits": {
+            "nights_in_7_days": schedule.limits.nights_in_7_days,
+            "rest_after_paged_night_h": schedule.limits.rest_after_paged_night_h,
+        },
+    }
 
 
 def override_from_document(document: object, override_id: OverrideId) -> Override:
     """The override that the document describes, under the id it has in the store. Raises BadField."""
-    fields = _fields("document", document, required=("starts_at", "ends_at", "person"), optional=("replaces",))
+    fields = _fields("document", document, required=("starts_at", "ends_at", "person"), optional=("replaces", "role"))
     return Override(
         override_id,
         read_instant("starts_at", fields["starts_at"]),
         read_instant("ends_at", fields["ends_at"]),
         _person("person", fields["person"]),
         _optional("replaces", fields.get("replaces"), _person),
+        _optional("role", fields.get("role"), _text),
     )
 
 
@@ -60,7 +90,57 @@ def override_to_document(override: Override) -> dict[str, Any]:
         "ends_at": _instant_text(override.ends_at),
         "person": str(override.person),
         "replaces": None if override.replaces is None else str(override.replaces),
+        "role": override.role,
     }
+
+
+def why_to_document(why: Why) -> dict[str, Any]:
+    """Why somebody was on call, as the record keeps it."""
+    match why:
+        case ByLayer(layer=layer, turn=turn, how=how, instead_of=owner, because=because):
+            instead_of = None if owner is None else str(owner)
+            return {"layer": layer, "turn": turn, "how": how, "instead_of": instead_of, "because": because}
+        case ByOverride(override=override, replaces=replaced, beneath=beneath):
+            of_whom = None if replaced is None else str(replaced)
+            return {"override": str(override), "replaces": of_whom, "beneath": beneath}
+        case ByCalendar(layer=layer, event=event):
+            return {"layer": layer, "event": event}
+        case _:
+            assert_never(why)
+
+
+def why_from_document(document: Mapping[str, Any]) -> Why:
+    """What `why_to_document` wrote, whenever that was. Keys that a later version may have added are passed over."""
+    if "override" in document:
+        replaces = _optional("replaces", document.get("replaces"), _person)
+        return ByOverride(OverrideId(int(document["override"])), replaces, document.get("beneath", ""))
+    if "event" in document:
+        return ByCalendar(document["layer"], document["event"])
+    return ByLayer(
+        document["layer"],
+        document["turn"],
+        TURNED.get(document.get("how", "turn"), "turn"),
+        _optional("instead_of", document.get("instead_of"), _person),
+        document.get("because", ""),
+    )
+
+
+def standing_to_document(standing: Standing) -> dict[str, Any]:
+    """What a layer remembers, as it is kept beside the record."""
+    return {
+        "turn": standing.turn,
+        "debts": [[debt.debtor, debt.creditor, debt.turn, debt.blocks, debt.whole] for debt in standing.debts],
+        "lately": [[stint.turn, stint.role, stint.first, stint.until, stint.person] for stint in standing.lately],
+    }
+
+
+def standing_from_document(document: Mapping[str, Any]) -> Standing:
+    """What `standing_to_document` wrote."""
+    debts = (Debt(PersonId(a), PersonId(b), turn, blocks, *rest) for a, b, turn, blocks, *rest in document["debts"])
+    lately = (
+        Stint(turn, role, first, until, PersonId(p)) for turn, role, first, until, p in document.get("lately", [])
+    )
+    return Standing(document["turn"], tuple(debts), tuple(lately))
 
 
 def read_clock(path: str, value: object) -> time:
@@ -92,21 +172,53 @@ def read_instant(path: str, value: object) -> Micros:
     raise BadField(path, f'must be an instant with its offset, "2026-03-29T01:00:00Z", not {_shown(value)}')
 
 
-def _layer(path: str, value: object) -> Layer:
+def _layer(path: str, value: object) -> Layer | CalendarLayer:
+    if isinstance(value, Mapping) and "calendar" in value:
+        return _calendar_layer(path, value)
     required = ("name", "participants", "unit", "length", "start_date", "handoff")
-    fields = _fields(path, value, required=required, optional=("restrictions", "starts_at", "ends_at"))
+    optional = ("restrictions", "starts_at", "ends_at", "roles", "advance")
+    fields = _fields(path, value, required=required, optional=optional)
     return _built(
         path,
         lambda: Layer(
             name=_text("name", fields["name"]),
             participants=_list("participants", fields["participants"], _person),
             unit=_unit("unit", fields["unit"]),
-            length=_whole("length", fields["length"]),
+            lengths=_lengths("length", fields["length"]),
             start_date=read_date("start_date", fields["start_date"]),
             handoff=read_clock("handoff", fields["handoff"]),
             restrictions=_list("restrictions", fields.get("restrictions", []), _restriction),
             starts_at=_optional("starts_at", fields.get("starts_at"), read_instant),
             ends_at=_optional("ends_at", fields.get("ends_at"), read_instant),
+            roles=_list("roles", fields.get("roles", [PRIMARY]), _text),
+            advance=_whole("advance", fields.get("advance", 1)),
+        ),
+    )
+
+
+def _calendar_layer(path: str, value: object) -> CalendarLayer:
+    fields = _fields(path, value, required=("name", "calendar"), optional=("role", "starts_at", "ends_at"))
+    return _built(
+        path,
+        lambda: CalendarLayer(
+            name=_text("name", fields["name"]),
+            calendar=CalendarId(_id("calendar", fields["calendar"], "a calendar")),
+            role=_text("role", fields.get("role", PRIMARY)),
+            starts_at=_optional("starts_at", fields.get("starts_at"), read_instant),
+            ends_at=_optional("ends_at", fields.get("ends_at"), read_instant),
+        ),
+    )
+
+
+def _limits(path: str, value: object) -> Limits:
+    fields = _fields(path, value, required=(), optional=("nights_in_7_days", "rest_after_paged_night_h"))
+    return _built(
+        path,
+        lambda: Limits(
+            nights_in_7_days=_optional("nights_in_7_days", fields.get("nights_in_7_days"), _whole),
+            rest_after_paged_night_h=_optional(
+                "rest_after_paged_night_h", fields.get("rest_after_paged_night_h"), _whole
+            ),
         ),
     )
 
@@ -128,7 +240,7 @@ def _layer_document(layer: Layer) -> dict[str, Any]:
         "name": layer.name,
         "participants": [str(person) for person in layer.participants],
         "unit": layer.unit,
-        "length": layer.length,
+        "length": layer.lengths[0] if len(layer.lengths) == 1 else list(layer.lengths),
         "start_date": layer.start_date.isoformat(),
         "handoff": _clock_text(layer.handoff),
         "restrictions": [
@@ -139,6 +251,23 @@ def _layer_document(layer: Layer) -> dict[str, Any]:
             }
             for restriction in layer.restrictions
         ],
+        **_validity_document(layer),
+        "roles": list(layer.roles),
+        "advance": layer.advance,
+    }
+
+
+def _calendar_layer_document(layer: CalendarLayer) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "calendar": str(layer.calendar),
+        "role": layer.role,
+        **_validity_document(layer),
+    }
+
+
+def _validity_document(layer: Layer | CalendarLayer) -> dict[str, Any]:
+    return {
         "starts_at": None if layer.starts_at is None else _instant_text(layer.starts_at),
         "ends_at": None if layer.ends_at is None else _instant_text(layer.ends_at),
     }
@@ -197,11 +326,20 @@ def _whole(path: str, value: object) -> int:
     return value
 
 
+def _lengths(path: str, value: object) -> tuple[int, ...]:
+    """One length, or a list of them."""
+    return _list(path, value, _whole) if isinstance(value, list | tuple) else (_whole(path, value),)
+
+
 def _person(path: str, value: object) -> PersonId:
+    return PersonId(_id(path, value, "a person"))
+
+
+def _id(path: str, value: object, whose: str) -> int:
     text = str(value) if isinstance(value, int | str) else ""
     if not re.fullmatch(PERSON, text):
-        raise BadField(path, f"must be the id of a person, not {_shown(value)}")
-    return PersonId(int(text))
+        raise BadField(path, f"must be the id of {whose}, not {_shown(value)}")
+    return int(text)
 
 
 def _unit(path: str, value: object) -> Unit:

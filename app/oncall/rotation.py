@@ -1,22 +1,27 @@
 """What one layer says by itself, in the wall time of its schedule: whose turn, whether active, until when.
 
 Pure calendar arithmetic on datetimes without a zone (walltime.py turns them into instants), so a change of the clocks can
-never shift a turn. Must never know instants, other layers or overrides.
+never shift a turn, and a rotation that is twenty years old costs what a new one costs. Must never know instants, absences
+(turns.py), other layers or overrides.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from itertools import accumulate
+from math import gcd
 from typing import assert_never
 
 from app.ids import PersonId
 from app.oncall.schedule import Layer, Restriction
 
+_HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
-_LOOK_AHEAD = timedelta(days=9)
-"""Restrictions repeat each week: what holds for more than a week and a day holds for ever."""
+_WEEK = timedelta(weeks=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,32 +35,45 @@ class Piece:
 
 def turn_at(layer: Layer, wall: datetime) -> int:
     """The number of the turn that is on at this wall time: 1 is the first; 0 and below are before it."""
-    return (wall - layer.first_turn) // _period(layer) + 1
+    units = _units_until(layer, wall)
+    if len(layer.lengths) == 1:
+        return units // layer.lengths[0] + 1
+    ends = list(accumulate(layer.lengths))
+    rounds, rest = divmod(units, ends[-1])
+    return rounds * len(ends) + bisect_right(ends, rest) + 1
 
 
 def turn_start(layer: Layer, turn: int) -> datetime:
     """The wall time at which the turn starts, which is when the one before it ends."""
-    return layer.first_turn + (turn - 1) * _period(layer)
+    if len(layer.lengths) == 1:
+        return _unit_start(layer, (turn - 1) * layer.lengths[0])
+    rounds, place = divmod(turn - 1, len(layer.lengths))
+    return _unit_start(layer, rounds * sum(layer.lengths) + sum(layer.lengths[:place]))
 
 
-def participant(layer: Layer, turn: int) -> PersonId:
-    """Whose turn it is; the layer must have participants."""
-    return layer.participants[(turn - 1) % len(layer.participants)]
+def owners(layer: Layer, turn: int) -> tuple[PersonId, ...]:
+    """Whose turn it is, one for each role of the layer, all different; the layer must have participants."""
+    people, first = layer.participants, (turn - 1) * layer.advance
+    if len(layer.roles) == 1:
+        return (people[first % len(people)],)
+    chosen: list[PersonId] = []
+    for role in range(len(layer.roles)):
+        place = first + role
+        while people[place % len(people)] in chosen:  # Ends: there are as many different people as roles.
+            place += 1
+        chosen.append(people[place % len(people)])
+    return tuple(chosen)
+
+
+def turns_in_a_round(layer: Layer) -> int:
+    """After how many turns the same people have the same roles again."""
+    people = len(layer.participants)
+    return people // gcd(people, layer.advance)
 
 
 def covered(restrictions: tuple[Restriction, ...], wall: datetime) -> bool:
     """Whether the layer is active at this wall time, as far as its restrictions say."""
     return not restrictions or any(_covers(restriction, wall) for restriction in restrictions)
-
-
-def next_edge(layer: Layer, wall: datetime) -> datetime | None:
-    """The next wall time at which another person's turn starts or the layer becomes active or inactive; None: never."""
-    if not layer.participants:
-        return None
-    if wall < layer.first_turn:
-        return layer.first_turn
-    edges = (_next_person(layer, wall), _next_border(layer.restrictions, wall))
-    return min((edge for edge in edges if edge is not None), default=None)
 
 
 def pieces(layer: Layer, start: datetime, end: datetime) -> Iterator[Piece]:
@@ -86,12 +104,37 @@ def active_stretches(
     return stretches
 
 
-def _period(layer: Layer) -> timedelta:
+def _units_until(layer: Layer, wall: datetime) -> int:
+    """How many whole units have passed since the first turn started; below 0 before it."""
     match layer.unit:
+        case "hour":
+            return (wall - layer.first_turn) // _HOUR
         case "day":
-            return timedelta(days=layer.length)
+            return (wall - layer.first_turn) // _DAY
         case "week":
-            return timedelta(weeks=layer.length)
+            return (wall - layer.first_turn) // _WEEK
+        case "month":
+            months = (wall.year - layer.start_date.year) * 12 + wall.month - layer.start_date.month
+            return months - (wall < _unit_start(layer, months))
+        case _:
+            assert_never(layer.unit)
+
+
+def _unit_start(layer: Layer, units: int) -> datetime:
+    """The wall time at which so many units have passed since the first turn started."""
+    match layer.unit:
+        case "hour":
+            return layer.first_turn + units * _HOUR
+        case "day":
+            return layer.first_turn + units * _DAY
+        case "week":
+            return layer.first_turn + units * _WEEK
+        case "month":
+            # Counted from the start each time: the 31st is the 28th in February and the 31st again in March.
+            years, month = divmod(layer.start_date.month - 1 + units, 12)
+            year = layer.start_date.year + years
+            day = min(layer.start_date.day, monthrange(year, month + 1)[1])
+            return datetime.combine(date(year, month + 1, day), layer.handoff)
         case _:
             assert_never(layer.unit)
 
@@ -120,22 +163,3 @@ def _windows(
                 if opens < end and closes > start:
                     yield max(opens, start), min(closes, end)
         day += _DAY
-
-
-def _next_person(layer: Layer, wall: datetime) -> datetime | None:
-    turn = turn_at(layer, wall)
-    person = participant(layer, turn)
-    for later in range(turn + 1, turn + len(layer.participants)):
-        if participant(layer, later) != person:
-            return turn_start(layer, later)
-    return None
-
-
-def _next_border(restrictions: tuple[Restriction, ...], wall: datetime) -> datetime | None:
-    if not restrictions:
-        return None
-    horizon = wall + _LOOK_AHEAD
-    opens, closes = active_stretches(restrictions, wall, horizon)[0]
-    if opens > wall:
-        return opens
-    return closes if closes < horizon else None

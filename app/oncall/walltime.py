@@ -1,13 +1,15 @@
 """Turns what a clock on a wall shows into instants, and back. The only file that does.
 
-All of on-call is computed on one idea: the clock of a zone, held still instead of being turned back. Each instant has one
-reading of that clock, and the readings never go down:
+All of on-call is computed on one idea: the clock of a zone, held still instead of being turned back. It can be held in two
+ways, and the readings of neither ever go down:
 
-- a missing hour: the clock jumps over it. A wall time inside is reached at the next valid instant, which is the jump.
-- a repeated hour: a wall time inside is reached at its first occurrence; during the second one the clock stands still.
+- a missing hour: both clocks jump over it. A wall time inside is reached at the next valid instant, which is the jump.
+- a repeated hour: the **first** clock shows each time at its first occurrence and stands still through the second; the
+  **last** clock stands still just before the hour until it comes again, and shows each time at its last occurrence.
 
-So `instant(zone, w) <= at` says exactly the same as `w <= wall(zone, at)`. Wall times that tile a day are therefore turned
-into instants that tile it too, whatever the zone does that night: no gap and no overlap can come from here.
+So `instant(zone, w) <= at` says exactly the same as `w <= first`, and `last_instant(zone, w) <= at` the same as
+`w <= last`, with `last, first = walls(zone, at)`. What lasts from one wall time until another begins by the first clock and
+ends by the last: wall times that tile a day become intervals without a gap, which overlap in a repeated hour.
 
 Zones are read from the tzdata package and never from the machine's own files, so that all replicas of one release agree
 and `TZDATA_VERSION` names what was really used. Must never know layers, people or overrides, nor read a clock.
@@ -54,13 +56,27 @@ def zone(name: str) -> ZoneInfo:
 
 
 def wall(zone: ZoneInfo, at: Micros) -> datetime:
-    """What the zone's clock shows at the instant, without a zone; held just before the end of an hour that repeats."""
+    """What the zone's first clock shows: held just before the end of an hour that repeats."""
+    return walls(zone, at)[1]
+
+
+def walls(zone: ZoneInfo, at: Micros) -> tuple[datetime, datetime]:
+    """What the zone's last and first clock show, without a zone. They differ only in an hour that comes twice.
+
+    A wall interval [start, end) is on at the instant when `start <= first and last < end`.
+    """
     local = to_datetime(at).astimezone(zone)
-    if not local.fold:
-        return local.replace(tzinfo=None)
-    back = _offset(local.replace(fold=0)) - _offset(local)
-    turned_at = _change(zone, at // SECOND, back)
-    return _naive(turned_at * SECOND) + _offset(local.replace(fold=0)) - _TICK
+    shown = local.replace(tzinfo=None, fold=0)
+    if local.fold:
+        back = _offset(local.replace(fold=0)) - _offset(local)
+        turned_at = _change(zone, at // SECOND, back)
+        return shown, _naive(turned_at * SECOND) + _offset(local.replace(fold=0)) - _TICK
+    offset, again = _offset(local), _offset(local.replace(fold=1))
+    if again == offset:
+        return shown, shown
+    back = offset - again
+    turns_at = _change(zone, at // SECOND + int(back.total_seconds()), back)
+    return _naive(turns_at * SECOND) + again - _TICK, shown
 
 
 def instant(zone: ZoneInfo, wall: datetime) -> Micros:
@@ -71,6 +87,15 @@ def instant(zone: ZoneInfo, wall: datetime) -> Micros:
     if after <= before:
         return reached
     return _change(zone, reached // SECOND, after - before) * SECOND
+
+
+def last_instant(zone: ZoneInfo, wall: datetime) -> Micros:
+    """The last instant at which the zone's clock shows this time, or the first at which it has jumped over it."""
+    local = wall.replace(tzinfo=zone, fold=1)
+    after = _offset(local)
+    if after < _offset(local.replace(fold=0)):
+        return from_datetime(wall.replace(tzinfo=UTC) - after)
+    return instant(zone, wall)
 
 
 def _offset(local: datetime) -> timedelta:

@@ -47,6 +47,11 @@ class Person(BaseModel):
         default="", max_length=320, description="For people to know; a page goes to contact methods only."
     )
     time_zone: str = "UTC"
+    country: str = Field(default="", pattern=r"^([A-Z]{2})?$", description="ISO 3166-1, for public holidays: DE.")
+    subdivision: str = Field(default="", max_length=40, description="ISO 3166-2 without the country: BY, CA, ENG.")
+    off_on_public_holidays: bool = Field(
+        default=False, description="On those days the turns of rotations move on to somebody else, as on leave."
+    )
     contact_methods: tuple[ContactMethod, ...] = Field(default=(), max_length=20)
     rules: tuple[NotificationRule, ...] = Field(
         default=(),

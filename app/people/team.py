@@ -24,3 +24,6 @@ class Team(BaseModel):
     name: str = Field(min_length=1, max_length=200)
     description: str = Field(default="", max_length=2_000)
     members: tuple[Member, ...] = Field(default=(), max_length=500)
+    channel_id: str | None = Field(
+        default=None, description="Where the team reads: handoffs, gaps ahead, failed drills."
+    )

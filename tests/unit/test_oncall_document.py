@@ -8,9 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from app.oncall.codec import from_document, override_from_document, override_to_document, to_document
+from app.oncall.codec import (
+    from_document,
+    override_from_document,
+    override_to_document,
+    standing_from_document,
+    standing_to_document,
+    to_document,
+    why_from_document,
+    why_to_document,
+)
 from app.oncall.document import OverrideDocument, ScheduleDocument
-from app.oncall.schedule import MAX_LAYERS, BadField, Override, OverrideId, Schedule
+from app.oncall.rota import ByCalendar, ByLayer, ByOverride, Debt, Duty, Standing, Stint
+from app.oncall.schedule import MAX_LAYERS, BadField, CalendarLayer, Limits, Override, OverrideId, Schedule
 from tests.harness.rotas import (
     ANA,
     BEN,
@@ -23,12 +33,14 @@ from tests.harness.rotas import (
     override,
     override_sets,
     schedules,
+    turning,
     weekly,
     window,
 )
 
 LARGE_ID = 395_000_000_000_000_003
 """Above 2^53: a JSON number that a browser would round."""
+LARGE_CALENDAR = 395_000_000_000_000_007
 
 DOCUMENT = {
     "time_zone": "Europe/Berlin",
@@ -43,19 +55,31 @@ DOCUMENT = {
             "restrictions": [],
             "starts_at": None,
             "ends_at": "2026-06-30T22:00:00.000001Z",
+            "roles": ["primary"],
+            "advance": 1,
         },
         {
             "name": "weekend nights",
-            "participants": ["2"],
-            "unit": "day",
-            "length": 2,
+            "participants": ["2", "4", "1"],
+            "unit": "month",
+            "length": [2, 1],
             "start_date": "2026-01-03",
             "handoff": "00:00",
             "restrictions": [{"weekdays": ["sat", "sun"], "start": "22:00", "end": "06:00"}],
             "starts_at": "2026-01-01T00:00:00Z",
             "ends_at": None,
+            "roles": ["primary", "primary", "backup"],
+            "advance": 3,
+        },
+        {
+            "name": "from the wiki",
+            "calendar": "395000000000000007",
+            "role": "expert",
+            "starts_at": None,
+            "ends_at": "2026-06-30T22:00:00Z",
         },
     ],
+    "limits": {"nights_in_7_days": 3, "rest_after_paged_night_h": None},
 }
 
 SCHEDULE = Schedule(
@@ -66,11 +90,24 @@ SCHEDULE = Schedule(
             ends_at=at("2026-06-30T22:00:00.000001Z"),
         ),
         replace(
-            daily("weekend nights", "2026-01-03", "00:00", BEN, only=(window("22:00", "06:00", SAT, SUN),)),
-            length=2,
+            turning(
+                "weekend nights",
+                "month",
+                (2, 1),
+                "2026-01-03",
+                "00:00",
+                BEN,
+                DAN,
+                ANA,
+                only=(window("22:00", "06:00", SAT, SUN),),
+                roles=("primary", "primary", "backup"),
+                advance=3,
+            ),
             starts_at=at("2026-01-01T00:00:00Z"),
         ),
+        CalendarLayer("from the wiki", LARGE_CALENDAR, "expert", ends_at=at("2026-06-30T22:00:00Z")),
     ),
+    Limits(nights_in_7_days=3),
 )
 
 
@@ -107,7 +144,79 @@ def test_instants_may_be_written_with_any_offset_and_mean_the_same():
 
 
 def test_a_schedule_names_everybody_who_takes_turns():
-    assert SCHEDULE.people() == {ANA, BEN, LARGE_ID}
+    assert SCHEDULE.people() == {ANA, BEN, DAN, LARGE_ID}
+    assert SCHEDULE.calendars() == {LARGE_CALENDAR}
+    assert SCHEDULE.roles() == ("primary", "backup", "expert")
+
+
+OLD = {
+    "time_zone": "Europe/Berlin",
+    "layers": [
+        {
+            "name": "primary",
+            "participants": ["1", "2"],
+            "unit": "week",
+            "length": 1,
+            "start_date": "2026-01-05",
+            "handoff": "10:00",
+            "restrictions": [],
+            "starts_at": None,
+            "ends_at": None,
+        }
+    ],
+}
+"""As it was written before layers had roles."""
+
+
+def test_a_document_without_the_newer_keys_means_what_it_meant():
+    schedule = from_document(OLD)
+    assert schedule == Schedule("Europe/Berlin", (weekly("primary", "2026-01-05", "10:00", ANA, BEN),))
+    assert ScheduleDocument.model_validate(OLD).schedule() == schedule
+    written = to_document(schedule)["layers"][0]
+    assert {key: written[key] for key in OLD["layers"][0]} == OLD["layers"][0]
+
+
+WHYS = [
+    (
+        ByLayer("primary", 12),
+        {"layer": "primary", "turn": 12, "how": "turn", "instead_of": None, "because": ""},
+    ),
+    (
+        ByLayer("primary", 12, "stands_in", LARGE_ID, "on leave"),
+        {"layer": "primary", "turn": 12, "how": "stands_in", "instead_of": str(LARGE_ID), "because": "on leave"},
+    ),
+    (ByOverride(OverrideId(LARGE_ID), None), {"override": str(LARGE_ID), "replaces": None, "beneath": ""}),
+    (
+        ByOverride(OverrideId(7), ANA, "primary"),
+        {"override": "7", "replaces": "1", "beneath": "primary"},
+    ),
+    (ByCalendar("from the wiki", "Duty: Ana"), {"layer": "from the wiki", "event": "Duty: Ana"}),
+]
+
+
+@pytest.mark.parametrize(("why", "document"), WHYS)
+def test_why_somebody_was_on_call_is_read_back_from_the_record(why, document):
+    """What was written can always be read: these documents stay what they are."""
+    assert why_to_document(why) == document
+    assert why_from_document(document) == why
+    assert why_from_document({**document, "of a later version": 1}) == why
+    assert Duty(ANA, why_from_document(document)).source == Duty(ANA, why).source
+
+
+def test_the_shortest_reasons_of_the_record_are_a_turn_and_an_override():
+    assert why_from_document({"layer": "primary", "turn": 3}) == ByLayer("primary", 3)
+    assert why_from_document({"override": "7"}) == ByOverride(OverrideId(7), None)
+
+
+def test_what_a_layer_remembers_is_read_back():
+    standing = Standing(
+        12,
+        (Debt(ANA, LARGE_ID, 10, 7, whole=True), Debt(BEN, ANA, 11, 2)),
+        (Stint(11, 1, 0, 2, ANA),),
+    )
+    document = standing_to_document(standing)
+    assert standing_from_document(document) == standing
+    assert standing_from_document({"turn": 3, "debts": [[1, 2, 2, 7]]}) == Standing(3, (Debt(ANA, BEN, 2, 7),))
 
 
 @given(st.sampled_from(NIGHTS_OF_CHANGE).flatmap(schedules))
@@ -134,7 +243,7 @@ WRONG = [
     (("time_zone",), None, "time_zone must be text, not None"),
     (("layers",), {}, "layers must be a list, not {}"),
     (("layers",), ["primary"], "layers[0] must be an object, not 'primary'"),
-    (("colour",), "red", "document has no field 'colour'; it has time_zone, layers"),
+    (("colour",), "red", "document has no field 'colour'; it has time_zone, layers, limits"),
     ((*LAYER, "Name"), "x", "layers[1] has no field 'Name'; it has name, participants"),
     ((*LAYER, "name"), "", "layers[1].name must be 1 to 100 characters long"),
     ((*LAYER, "name"), "x" * 101, "layers[1].name must be 1 to 100 characters long"),
@@ -148,11 +257,29 @@ WRONG = [
     ((*LAYER, "participants"), [True], "layers[1].participants[0] must be the id of a person, not True"),
     ((*LAYER, "participants"), [1.0], "layers[1].participants[0] must be the id of a person, not 1.0"),
     ((*LAYER, "participants"), ["\u0661"], "layers[1].participants[0] must be the id of a person"),
-    ((*LAYER, "unit"), "month", "layers[1].unit must be one of day, week, not 'month'"),
-    ((*LAYER, "unit"), ["day"], "layers[1].unit must be one of day, week, not ['day']"),
+    ((*LAYER, "unit"), "year", "layers[1].unit must be one of hour, day, week, month, not 'year'"),
+    ((*LAYER, "unit"), ["day"], "layers[1].unit must be one of hour, day, week, month, not ['day']"),
     ((*LAYER, "length"), 0, "layers[1].length must be between 1 and 366"),
     ((*LAYER, "length"), 367, "layers[1].length must be between 1 and 366"),
     ((*LAYER, "length"), "1", "layers[1].length must be a whole number, not '1'"),
+    ((*LAYER, "length"), [], "layers[1].length must be one length, or a list of 1 to 50"),
+    ((*LAYER, "length"), [1] * 51, "layers[1].length must be one length, or a list of 1 to 50"),
+    ((*LAYER, "length"), [1, 0], "layers[1].length must be between 1 and 366"),
+    ((*LAYER, "length"), [1, "2"], "layers[1].length[1] must be a whole number, not '2'"),
+    ((*LAYER, "roles"), [], "layers[1].roles must be 1 to 20"),
+    ((*LAYER, "roles"), "primary", "layers[1].roles must be a list, not 'primary'"),
+    ((*LAYER, "roles"), [1], "layers[1].roles[0] must be text, not 1"),
+    ((*LAYER, "roles"), [" "], "layers[1].roles must be 1 to 50 characters long"),
+    ((*LAYER, "roles"), ["r"] * 4, "layers[1].roles must be at most as many as participants: 3 can't be 4 at once"),
+    ((*LAYER, "advance"), 0, "layers[1].advance must be between 1 and 500"),
+    ((*LAYER, "advance"), 1.5, "layers[1].advance must be a whole number, not 1.5"),
+    (("layers", 2, "calendar"), "wiki", "layers[2].calendar must be the id of a calendar, not 'wiki'"),
+    (("layers", 2, "participants"), ["1"], "layers[2] has no field 'participants'; it has name, calendar, role"),
+    (("layers", 2, "role"), "", "layers[2].role must be 1 to 50 characters long"),
+    (("limits", "nights_in_7_days"), 8, "limits.nights_in_7_days must be between 0 and 7"),
+    (("limits", "nights_in_7_days"), "3", "limits.nights_in_7_days must be a whole number, not '3'"),
+    (("limits", "rest_after_paged_night_h"), 0, "limits.rest_after_paged_night_h must be between 1 and 72 hours"),
+    (("limits", "nights"), 3, "limits has no field 'nights'; it has nights_in_7_days, rest_after_paged_night_h"),
     ((*LAYER, "length"), True, "layers[1].length must be a whole number, not True"),
     ((*LAYER, "start_date"), "2026-02-29", "layers[1].start_date must be a date as text"),
     ((*LAYER, "start_date"), "05.01.2026", "layers[1].start_date must be a date as text"),
@@ -241,7 +368,9 @@ OVERRIDE = override_to_document(override(7, "2026-01-14T00:00:00Z", "2026-01-15T
         ("starts_at", None, "starts_at must be an instant with its offset"),
         ("person", None, "person must be the id of a person, not None"),
         ("replaces", str(DAN), "replaces must be somebody else than person"),
-        ("id", 7, "document has no field 'id'; it has starts_at, ends_at, person, replaces"),
+        ("role", "", "role must be 1 to 50 characters long"),
+        ("role", 1, "role must be text, not 1"),
+        ("id", 7, "document has no field 'id'; it has starts_at, ends_at, person, replaces, role"),
     ],
 )
 def test_a_wrong_override_is_refused_in_a_sentence_that_names_the_field(field, value, said):

@@ -1,4 +1,4 @@
-"""Wall time and instants: missing hours move on, repeated hours count once, and the order of times is never lost."""
+"""Wall time and instants: missing hours move on, repeated hours overlap, and the order of times is never lost."""
 
 import zoneinfo
 from bisect import bisect_left
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.clock import SECOND, to_datetime
-from app.oncall.walltime import TZDATA_VERSION, UnknownZone, instant, wall, zone, zone_names
+from app.oncall.walltime import TZDATA_VERSION, UnknownZone, instant, last_instant, wall, walls, zone, zone_names
 from tests.harness.rotas import ZONES, at
 
 USUAL, MISSING, REPEATED = "usual", "missing", "repeated"
@@ -66,6 +66,52 @@ def test_a_missing_time_is_the_next_valid_instant_and_a_repeated_one_its_first_o
 
 
 @pytest.mark.parametrize(
+    ("name", "shown", "expected"),
+    [
+        ("Europe/Berlin", "2026-01-15 10:00", "2026-01-15T09:00:00Z"),
+        ("Europe/Berlin", "2026-03-29 02:30", "2026-03-29T01:00:00Z"),
+        ("Europe/Berlin", "2026-10-25 01:59", "2026-10-24T23:59:00Z"),
+        ("Europe/Berlin", "2026-10-25 02:00", "2026-10-25T01:00:00Z"),
+        ("Europe/Berlin", "2026-10-25 02:30", "2026-10-25T01:30:00Z"),
+        ("Europe/Berlin", "2026-10-25 03:00", "2026-10-25T02:00:00Z"),
+        ("America/New_York", "2026-11-01 01:30", "2026-11-01T06:30:00Z"),
+        ("Australia/Lord_Howe", "2026-04-05 01:45", "2026-04-04T15:15:00Z"),
+        ("Asia/Beirut", "2023-10-28 23:30", "2023-10-28T21:30:00Z"),
+        ("America/St_Johns", "2010-11-07 00:00", "2010-11-07T03:30:00Z"),
+        ("America/St_Johns", "2010-11-06 23:30", "2010-11-07T03:00:00Z"),
+        ("Pacific/Apia", "2011-12-30 17:00", "2011-12-30T10:00:00Z"),
+        ("Africa/Casablanca", "2026-02-15 02:30", "2026-02-15T02:30:00Z"),
+    ],
+)
+def test_the_last_instant_of_a_repeated_time_is_its_second_occurrence_and_of_any_other_its_only_one(
+    name, shown, expected
+):
+    moment = last_instant(zone(name), datetime.fromisoformat(shown))
+    assert moment == at(expected)
+    assert moment >= instant(zone(name), datetime.fromisoformat(shown))
+
+
+@pytest.mark.parametrize(
+    ("moment", "last", "first"),
+    [
+        ("2026-10-24T23:59:59Z", "2026-10-25 01:59:59", "2026-10-25 01:59:59"),
+        ("2026-10-25T00:00:00Z", "2026-10-25 01:59:59.999999", "2026-10-25 02:00:00"),
+        ("2026-10-25T00:30:00Z", "2026-10-25 01:59:59.999999", "2026-10-25 02:30:00"),
+        ("2026-10-25T01:00:00Z", "2026-10-25 02:00:00", "2026-10-25 02:59:59.999999"),
+        ("2026-10-25T01:30:00Z", "2026-10-25 02:30:00", "2026-10-25 02:59:59.999999"),
+        ("2026-10-25T02:00:00Z", "2026-10-25 03:00:00", "2026-10-25 03:00:00"),
+        ("2026-03-29T00:59:59Z", "2026-03-29 01:59:59", "2026-03-29 01:59:59"),
+        ("2026-03-29T01:00:00Z", "2026-03-29 03:00:00", "2026-03-29 03:00:00"),
+    ],
+)
+def test_the_last_clock_stands_through_the_first_of_a_repeated_hour_and_the_first_clock_through_the_second(
+    moment, last, first
+):
+    expected = (datetime.fromisoformat(last), datetime.fromisoformat(first))
+    assert walls(zone("Europe/Berlin"), at(moment)) == expected
+
+
+@pytest.mark.parametrize(
     ("moment", "shown"),
     [
         ("2026-10-25T00:30:00Z", "2026-10-25 02:30:00"),
@@ -109,22 +155,29 @@ def test_a_wall_time_has_come_exactly_when_the_clock_has_reached_it(change, befo
     name, second = change
     moment = second * SECOND + before
     time_asked = wall(zone(name), second * SECOND) + shown
-    assert (instant(zone(name), time_asked) <= moment) == (time_asked <= wall(zone(name), moment))
+    last, first = walls(zone(name), moment)
+    assert (instant(zone(name), time_asked) <= moment) == (time_asked <= first)
+    assert (last_instant(zone(name), time_asked) <= moment) == (time_asked <= last)
 
 
 @given(st.sampled_from(ZONES), st.integers(at("2014-01-01T00:00:00Z"), at("2037-01-01T00:00:00Z")))
 def test_an_instant_is_found_again_to_the_microsecond_unless_the_clock_stands_then(name, moment):
-    found = instant(zone(name), wall(zone(name), moment))
-    stands = to_datetime(moment).astimezone(zone(name)).fold == 1
-    assert found < moment if stands else found == moment
+    last, first = walls(zone(name), moment)
+    if last == first:
+        assert instant(zone(name), first) == last_instant(zone(name), last) == moment
+    elif to_datetime(moment).astimezone(zone(name)).fold:
+        assert instant(zone(name), first) < moment == last_instant(zone(name), last)
+    else:
+        assert instant(zone(name), first) == moment < last_instant(zone(name), first)
 
 
 @given(change=st.sampled_from(CHANGES), steps=st.lists(st.integers(0, 9 * 3600), min_size=2, max_size=20))
-def test_the_clock_never_goes_back(change, steps):
+def test_neither_clock_ever_goes_back(change, steps):
     name, second = change
     moments = [second - 26 * 3600 + sum(steps[:count]) for count in range(len(steps))]
-    shown = [wall(zone(name), moment * SECOND) for moment in moments]
-    assert shown == sorted(shown)
+    for held in (0, 1):
+        shown = [walls(zone(name), moment * SECOND)[held] for moment in moments]
+        assert shown == sorted(shown)
 
 
 def test_every_zone_of_the_package_can_be_read():
