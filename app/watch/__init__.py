@@ -1,0 +1,1 @@
+"""Watching: the senders that must not fall silent, and Tocsin itself. Knows no HTTP."""
