@@ -5,10 +5,10 @@ LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-a
 	--custom-compile-command "make lock" --quiet pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format bench lock openapi settings clean
+.PHONY: help demo run test check format bench bench-oncall oracle lock openapi settings clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## start Tocsin, send it alerts, page you in this terminal
 	$(PYTHON) dev.py demo
@@ -28,6 +28,12 @@ format: ## put the code into its form
 
 bench: ## measure ingest and page latency; make bench B=--help shows the options
 	$(PYTHON) dev.py bench $(B)
+
+bench-oncall: ## measure who is on call, beside two libraries; B=--help shows the options
+	$(PYTHON) dev.py bench-oncall $(B)
+
+oracle: ## who is on call against another library: every shape, zone and change of the clocks from 2005 to 2037
+	TOCSIN_ORACLE=full $(PYTHON) dev.py test tests/unit/test_oncall_oracle.py
 
 lock: ## write both requirements files from pyproject.toml (needs uv)
 	$(LOCK) --output-file requirements.txt

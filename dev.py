@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str, list[list[str]]]] = {
         ],
     ),
     "bench": (DEV, "measure ingest and page latency: python3 dev.py bench --help", [["-m", "bench"]]),
+    "bench-oncall": (DEV, "measure who is on call, beside two libraries", [["-m", "bench.oncall"]]),
     "python": (DEV, "the environment's Python, with everything installed", [[]]),
 }
 

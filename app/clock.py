@@ -46,6 +46,23 @@ def spoken(at: Micros) -> str:
     return to_datetime(at).strftime("%Y-%m-%d %H:%M UTC")
 
 
+def lasting(gap: Micros) -> str:
+    """A duration in at most two units: "40 s", "4 min", "2 h 5 min", "3 days 4 h"."""
+    gap = max(0, gap)
+    if gap < MINUTE:
+        return f"{gap // SECOND} s"
+    if gap < HOUR:
+        return f"{gap // MINUTE} min"
+    if gap < DAY:
+        return _two(gap // HOUR, "h", gap % HOUR // MINUTE, "min")
+    days = gap // DAY
+    return _two(days, "day" if days == 1 else "days", gap % DAY // HOUR, "h")
+
+
+def _two(many: int, unit: str, few: int, small: str) -> str:
+    return f"{many} {unit} {few} {small}" if few else f"{many} {unit}"
+
+
 class Clock(Protocol):
     """Where now comes from, and how to wait for later."""
 

@@ -7,9 +7,13 @@ import click
 from app import __version__
 from app.cli.demo import demo
 from app.cli.doctor import doctor
+from app.cli.dry_run import dry_run
+from app.cli.explain import explain
 from app.cli.key import key
 from app.cli.migrate import migrate
+from app.cli.oncall import oncall
 from app.cli.openapi import openapi
+from app.cli.paging import paging
 from app.cli.serve import serve
 from app.cli.settings import settings
 
@@ -23,5 +27,5 @@ def cli() -> None:
     """
 
 
-for command in (serve, demo, migrate, doctor, key, openapi, settings):
+for command in (serve, demo, migrate, doctor, oncall, explain, dry_run, key, openapi, paging, settings):
     cli.add_command(command)

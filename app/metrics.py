@@ -54,9 +54,64 @@ class Metrics:
             buckets=_SLOW,
             registry=registry,
         )
+        self.notices = Counter(
+            "tocsin_notices",
+            "Notices by what they are about and how they ended: sent, failed, expired.",
+            ["kind", "state"],
+            registry=registry,
+        )
+        self.notice_outcomes = Counter(
+            "tocsin_notice_outcomes",
+            "Tries to send a notice: delivered, accepted, refused, try_again, unknown.",
+            ["notifier", "outcome"],
+            registry=registry,
+        )
+        self.drills = Counter("tocsin_drills", "Drills that ended: answered or failed.", ["state"], registry=registry)
         self.link_opens = Counter("tocsin_link_opens", "Links opened, by person or machine.", ["by"], registry=registry)
         self.undelivered = Counter(
             "tocsin_undelivered", "Incidents whose policy ended and nobody had it.", registry=registry
+        )
+        self.undelivered_open = Gauge(
+            "tocsin_undelivered_open_incidents",
+            "Open incidents of which nobody at all could be told.",
+            registry=registry,
+        )
+        self.paging_held_seconds = Gauge(
+            "tocsin_paging_held_seconds", "For how long paging has been held back; 0: it is not.", registry=registry
+        )
+        self.heartbeat_signals = Counter(
+            "tocsin_heartbeat_signals", "Signals of heartbeats: alive or failed.", ["signal"], registry=registry
+        )
+        self.audit_findings = Gauge(
+            "tocsin_audit_findings",
+            "What the last audit found: late_jobs, expired_leases, left_away, lost_incidents. Above 0 is a fault.",
+            ["kind"],
+            registry=registry,
+        )
+        self.audited_at = Gauge(
+            "tocsin_audit_last_timestamp_seconds", "When the last audit came to its end.", registry=registry
+        )
+        self.repairs = Counter(
+            "tocsin_audit_repairs", "Incidents whose paging had stopped and goes on now.", registry=registry
+        )
+        self.synthetic_page_seconds = Histogram(
+            "tocsin_synthetic_page_seconds",
+            "From the ingest of a synthetic page to its sending.",
+            buckets=_SLOW,
+            registry=registry,
+        )
+        self.synthetic_page_failures = Counter(
+            "tocsin_synthetic_page_failures", "Synthetic pages that did not arrive.", registry=registry
+        )
+        self.synthetic_arrived_at = Gauge(
+            "tocsin_synthetic_page_last_timestamp_seconds",
+            "When the last synthetic page arrived, whichever replica sent it.",
+            registry=registry,
+        )
+        self.heartbeat_sent_at = Gauge(
+            "tocsin_heartbeat_sent_timestamp_seconds",
+            "When this process last told the outside that all is well.",
+            registry=registry,
         )
         self.loop_lag_seconds = Gauge(
             "tocsin_loop_lag_seconds",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -60,6 +60,14 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     log_format: str = Field(default="auto", description="json, console, or auto: console on a terminal, else json.")
+    heartbeat_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="Called each minute while all is well: an outside watch that pages you when it stops. Empty: nobody outside watches.",
+    )
+    paging: Literal["on", "hold"] = Field(
+        default="on",
+        description="hold: begin with paging held back, as after a restore, until `tocsin paging release`. Take it out again afterwards.",
+    )
     drain_s: int = Field(default=10, ge=0, le=120, description="How long a stopping server finishes what it began.")
 
     @field_validator("outbound_allow", mode="before")

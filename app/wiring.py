@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TextIO
 
 import structlog
@@ -17,13 +18,17 @@ from app.dedup.work import Written
 from app.ids import Ids
 from app.metrics import Metrics
 from app.notifiers import registry as notifiers
+from app.notifiers import sink
 from app.notifiers.outbound import Outbound, OutboundSettings
 from app.paging.deliver import LinkMaker
 from app.paging.handlers import Paging
 from app.paging.worker import Worker
+from app.rota.calendar_reading import CalendarReader
+from app.rota.handlers import Duties
+from app.rota.tickets import Door
+from app.rota.watching import Lookout
 from app.settings import Settings
 from app.sources import registry as sources
-from app.sources.source import SourceSettings
 from app.store import jobs
 from app.store.database import Store
 from app.store.errors import StoreError
@@ -31,6 +36,8 @@ from app.store.jobs import Job
 from app.store.opening import open_store
 from app.store.signing import signing_secret
 from app.supervise import Supervisor
+from app.watch import hold
+from app.watch.watchers import Watchers
 from app.world import World
 
 log = structlog.get_logger(__name__)
@@ -52,20 +59,19 @@ async def open_world(
     store = store or open_store(settings.database_url, clock, ids)
     if prepare is not None:
         await prepare(store)
+    if settings.paging == "hold":
+        await store.write(hold.begin, "TOCSIN_PAGING=hold", "set when the server started")
     metrics = Metrics()
     known = sources.installed()
 
-    def parse(kind: str, document: Mapping[str, Any]) -> SourceSettings:
-        return sources.parse_settings(kind, document, known) if kind in known else SourceSettings()
-
-    directory = Directory(store, parse)
+    directory = Directory(store, partial(sources.stored_settings, known))
     wake = asyncio.Event()
 
     def on_written(written: Written) -> None:
         for change, many in written.changes.items():
             metrics.ingest_events.labels(change).inc(many)
         if written.opened:
-            metrics.incidents_opened.inc(written.opened)
+            metrics.incidents_opened.inc(written.opened - written.synthetic)
             wake.set()
 
     return World(
@@ -97,6 +103,7 @@ async def open_world(
         ),
         secret=settings.secret_key.get_secret_value() or await store.write(signing_secret),
         base_url=settings.base_url,
+        on_written=on_written,
         wake=wake,
     )
 
@@ -108,6 +115,19 @@ class Process:
         self.world = world
         self.draining = False
         self.supervisor = Supervisor()
+        self.watchers = Watchers(
+            world.store,
+            world.clock,
+            world.metrics,
+            world.directory,
+            world.committer,
+            world.outbound,
+            world.heard,
+            world.on_written,
+            heartbeat_url=world.settings.heartbeat_url.get_secret_value(),
+            lease_s=world.settings.lease_s,
+        )
+        self._watching: tuple[str, ...] = ()
         self.worker = Worker(
             world.store,
             world.clock,
@@ -124,30 +144,49 @@ class Process:
             world.store,
             world.clock,
             world.metrics,
-            world.notifiers,
+            {**world.notifiers, sink.KIND: sink.Sink()},
             world.outbound,
             LinkMaker(world.secret, world.base_url, world.settings.link_hours),
             world.settings.send_timeout_s,
             world.settings.lease_s,
         )
-        return {**paging.handlers(), "expire": self._expire}
+        duties = Duties(world.store, world.metrics, Door(world.secret, world.base_url))
+        calendars = CalendarReader(world.store, world.clock, world.outbound)
+        lookout = Lookout(world.store, world.notifiers)
+        parts = (
+            paging.handlers(),
+            duties.handlers(),
+            calendars.handlers(),
+            lookout.handlers(),
+            self.watchers.handlers(),
+            {"expire": self._expire},
+        )
+        return self.watchers.gate.guarded({kind: handler for part in parts for kind, handler in part.items()})
 
     async def _expire(self, job: Job) -> tuple[Job, ...]:
         ended = await self.world.store.write(expire, self.world.directory, job)
         self.world.metrics.ingest_events.labels("expired").inc(ended)
         return ()
 
-    def start(self) -> None:
-        """Begins to commit, to page and to watch itself."""
+    def start(self, *, watching: bool = True) -> None:
+        """Begins to commit, to page and to watch. `watching`: False where somebody else decides when what is looked at."""
         self.supervisor.start("committer", self.world.committer.run)
         self.supervisor.start("worker", self.worker.run)
         self.supervisor.start("lag", self._measure_lag)
         self.supervisor.start("backlog", self._measure_backlog)
+        loops = self.watchers.loops() if watching else {}
+        self._watching = tuple(loops)
+        for name, loop in loops.items():
+            self.supervisor.start(name, loop)
 
     async def stop(self) -> None:
         """Takes nothing new, finishes what was begun (at most `drain_s`), gives everything back."""
         self.draining = True
         drain_s = self.world.settings.drain_s
+        for name in self._watching:
+            await self.supervisor.cancel(name)
+        if self._watching:
+            await self.watchers.listen()
         self.world.committer.close()
         self.worker.stop()
         for name in ("committer", "worker"):

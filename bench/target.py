@@ -125,6 +125,8 @@ class Configured:
     url: str
     paged_path: str
     """Where each alert is an incident of its own."""
+    headers: dict[str, str]
+    """An admin's."""
 
 
 @contextmanager
@@ -156,7 +158,7 @@ def tocsin(
         url = f"http://127.0.0.1:{port}"
         grouped, alone = _configure(url, headers, phone)
         target = Target("tocsin", port, grouped, "webhook", pids)
-        yield Configured(target, start_s, target.now_mb(), url, alone)
+        yield Configured(target, start_s, target.now_mb(), url, alone, headers)
 
 
 def _configure(url: str, headers: dict[str, str], phone: str) -> tuple[str, str]:

@@ -37,8 +37,23 @@ KEEP_S = 1.0
 KEEP_MOST = 1_000
 
 _OPEN = frozenset({"/", "/livez", "/readyz", "/metrics"})
-_OPEN_BELOW = ("/a/",)
-"""Without a key: the front page, what the machine room asks, and signed links, which are their own permission."""
+_OPEN_BELOW = ("/a/", "/c/", "/t/")
+"""Without a key: the front page, what the machine room asks; signed links, calendars and tickets are their own permission."""
+_OF_RESPONDERS = frozenset(
+    {
+        ("schedules", "overrides"),
+        ("schedules", "swaps"),
+        ("schedules", "take-over"),
+        ("people", "absences"),
+        ("people", "contact-methods"),
+        ("schedules", "drill"),
+        ("schedules", "preview"),
+        ("schedules", "calendar-link"),
+        ("people", "calendar-link"),
+        ("calendars", "refresh"),
+    }
+)
+"""What is changed day by day below a document: /v1/FIRST/ID/SECOND."""
 
 
 def needed_role(method: str, path: str) -> Role | None:
@@ -52,7 +67,11 @@ def needed_role(method: str, path: str) -> Role | None:
         return "read-only"
     if parts[:2] == ["v1", "incidents"] and method == "POST":
         return "responder"
-    if parts[:2] == ["v1", "schedules"] and parts[3:4] == ["overrides"]:
+    if parts[:1] == ["v1"] and tuple(parts[1:4:2]) in _OF_RESPONDERS:
+        return "responder"
+    if parts in (["v1", "dry-run"], ["v1", "schedules", "preview"]) or (
+        parts[:2] == ["v1", "swaps"] and method == "POST"
+    ):
         return "responder"
     return "admin"
 

@@ -99,7 +99,9 @@ async def listed(
     view: Reading, state: str | None, integration_id: int | None, before: int, limit: int
 ) -> Sequence[Any]:
     """Alerts, newest first."""
-    question = alerts_with_numbers().where(alerts.c.id < before).order_by(alerts.c.id.desc()).limit(limit)
+    # Below zero is what Tocsin says to itself (app/watch/synthetic.py).
+    shown = alerts_with_numbers().where(alerts.c.id < before, alerts.c.integration_id > 0)
+    question = shown.order_by(alerts.c.id.desc()).limit(limit)
     if state is not None:
         over = alerts.c.resolved_at
         question = question.where(over.is_(None) if state == "open" else over.is_not(None))

@@ -16,18 +16,34 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from app.api import (
+    absences,
     acts,
     alerts,
+    calendar_feed,
+    calendar_links,
+    calendars,
+    contact_methods,
+    drills,
+    dry_run,
+    explain,
+    fairness,
     health,
+    heartbeats,
+    holding,
     incidents,
     integrations,
     keys,
     landing,
     links,
+    notices,
     oncall,
     overrides,
+    preview,
     problems,
+    reachability,
     resources,
+    swaps,
+    tickets,
 )
 from app.api.access import Gate, Keys
 from app.api.body import StrictRoute
@@ -71,7 +87,29 @@ def build(world: World, process: Process) -> FastAPI:
     v1 = APIRouter(prefix="/v1", route_class=StrictRoute, responses=problems.answers(422))
     for kind in known:
         resources.add_routes(v1, world, kind)
-    for module in (incidents, acts, alerts, integrations, oncall, overrides, keys):
+    for module in (
+        incidents,
+        acts,
+        explain,
+        dry_run,
+        alerts,
+        integrations,
+        heartbeats,
+        holding,
+        oncall,
+        preview,
+        overrides,
+        swaps,
+        absences,
+        fairness,
+        keys,
+        calendars,
+        contact_methods,
+        notices,
+        drills,
+        calendar_links,
+        reachability,
+    ):
         module.add_routes(v1, world)
     v1.add_api_route(
         "/openapi.json", app.openapi, methods=["GET"], include_in_schema=False, response_class=JSONResponse
@@ -84,4 +122,10 @@ def build(world: World, process: Process) -> FastAPI:
 
 def _open(world: World, process: Process) -> tuple[APIRouter, ...]:
     """The routes without a key."""
-    return (health.router(process), links.router(world), landing.router())
+    return (
+        health.router(process),
+        links.router(world),
+        calendar_feed.router(world),
+        tickets.router(world),
+        landing.router(),
+    )

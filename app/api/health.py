@@ -7,15 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
-from sqlalchemy import text
 
 from app.clock import SECOND
-from app.store.database import Reading
 from app.store.errors import StoreError
+from app.watch.health import said_of
+from app.watch.hold import hold_of
 from app.wiring import Process
 
 STALLED = 30 * SECOND
-"""A worker that has not gone round for this long is not alive."""
+"""A worker that has not gone round for this long is not alive, nor is a committer whose oldest request has waited so long."""
 
 
 class Health(BaseModel):
@@ -24,8 +24,17 @@ class Health(BaseModel):
     status: Annotated[str, Field(description="ok, or what is wrong.")]
 
 
-async def _ask(view: Reading) -> None:
-    await view.conn.execute(text("SELECT value FROM instance LIMIT 1"))
+def _stalled(process: Process) -> list[str]:
+    """What makes no progress, in words."""
+    now, waiting_since = process.world.clock.now(), process.world.committer.waiting_since
+    found = []
+    if dead := process.supervisor.dead():
+        found.append(f"not running: {', '.join(dead)}")
+    elif now - process.worker.last_round_at > STALLED:
+        found.append("the worker does not go round")
+    if waiting_since is not None and now - waiting_since > STALLED:
+        found.append("the committer does not get on")
+    return found
 
 
 def router(process: Process) -> APIRouter:
@@ -36,25 +45,22 @@ def router(process: Process) -> APIRouter:
     @routes.get("/livez", summary="Is this process alive?", operation_id="livez")
     async def livez(response: Response) -> Health:
         """200 while every loop makes progress; 503 asks for a restart."""
-        dead = process.supervisor.dead()
-        stalled = world.clock.now() - process.worker.last_round_at > STALLED
-        if not process.draining and (dead or stalled):
-            response.status_code = 503
-            return Health(status=f"not running: {', '.join(dead)}" if dead else "the worker does not go round")
-        return Health(status="ok")
+        stalled = [] if process.draining else _stalled(process)
+        response.status_code = 503 if stalled else 200
+        return Health(status="; ".join(stalled) or "ok")
 
     @routes.get("/readyz", summary="May this process be sent work?", operation_id="readyz")
     async def readyz(response: Response) -> Health:
-        """200 while the database answers and the process is not stopping."""
+        """200 while the database answers and the process is not stopping. Says so where paging is held back."""
         if process.draining:
             response.status_code = 503
             return Health(status="stopping")
         try:
-            await world.store.read(_ask)
+            hold = await world.store.read(hold_of)
         except StoreError as error:
             response.status_code = 503
             return Health(status=str(error))
-        return Health(status="ok")
+        return Health(status="ok" if hold is None else f"ok, but {said_of(hold, world.clock.now())}")
 
     @routes.get(
         "/metrics", summary="Metrics in the Prometheus text format", operation_id="metrics", include_in_schema=False

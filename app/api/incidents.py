@@ -94,7 +94,9 @@ async def listed(
     view: Reading, states: Sequence[State], service_id: int | None, before: int, limit: int
 ) -> list[Incident]:
     """Incidents, newest first."""
-    question = select(incidents.c.id).where(incidents.c.id < before).order_by(incidents.c.id.desc()).limit(limit)
+    # Number 0 is Tocsin's own (app/watch/synthetic.py).
+    shown = select(incidents.c.id).where(incidents.c.id < before, incidents.c.number > 0)
+    question = shown.order_by(incidents.c.id.desc()).limit(limit)
     if states:
         question = question.where(incidents.c.state.in_(states))
     if service_id is not None:

@@ -19,7 +19,8 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 import structlog
 
-from app.dedup.arrival import Arrival, Unread, coarse_event, prepare
+from app.dedup import arrival
+from app.dedup.arrival import Arrival
 from app.dedup.committer import Overloaded
 from app.dedup.directory import Inlet
 from app.sources.event import Received, Unreadable
@@ -55,6 +56,7 @@ def problem(status: int, code: str, title: str, detail: str, *headers: tuple[byt
     return Reply(status, body, ((b"content-type", b"application/problem+json"), *headers))
 
 
+_JSON = ((b"content-type", b"application/json"),)
 UNAUTHORIZED = problem(
     401,
     "unknown_key",
@@ -76,6 +78,28 @@ STORE_TROUBLE = problem(
     "The database did not confirm the commit. Sending the same again is safe.",
     (b"retry-after", b"%d" % RETRY_AFTER_S),
 )
+
+
+def accepted(found: Arrival) -> Reply:
+    """All of it is committed."""
+    return Reply(202, {"status": "accepted", "events": len(found.prepared)}, _JSON)
+
+
+def unreadable(kind: str, error: Unreadable) -> Reply:
+    """Nothing of it could be read."""
+    return problem(400, "unreadable", f"This is no message of {kind}", f"{error} It was kept, and a person is told.")
+
+
+def too_large(limit: int) -> Reply:
+    """It was longer than `limit` bytes."""
+    return problem(
+        413, "too_large", "Body too large", f"A message may have {limit} bytes; send fewer alerts at a time."
+    )
+
+
+def oversized(limit: int) -> str:
+    """What is told to a person of a message that was longer than `limit` bytes."""
+    return f"A message of more than {limit} bytes was refused."
 
 
 class TooLarge(Exception):
@@ -107,7 +131,7 @@ class Ingest:
             return
         metrics = self._world.metrics
         metrics.ingest_requests.labels(kind, str(reply.status)).inc()
-        await _answer(send, reply)
+        await answer(send, reply)
         metrics.ingest_seconds.observe(self._world.clock.monotonic() - began)
 
     async def _reply(self, scope: Scope, receive: Any, kind: str, parts: list[str]) -> Reply:
@@ -118,13 +142,14 @@ class Ingest:
             return problem(
                 404, "unknown_kind", "No such kind of sender", f"The path is /v1/in/KIND/KEY; KIND is one of {kinds}."
             )
-        headers = {name: value for name, value in scope["headers"] if name in _HEADERS}
+        headers = {name: value for name, value in scope["headers"] if name in READ_HEADERS}
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
-        key = unquote(parts[1]) if len(parts) == 2 else _key_of(headers, query)
+        key = unquote(parts[1]) if len(parts) == 2 else key_of(headers, query)
         try:
             inlet = await self._world.directory.inlet(kind, key) if key else None
             if inlet is None:
                 return UNAUTHORIZED
+            self._world.heard.note(inlet.integration_id, self._world.clock.now())
             return await self._take(inlet, headers, query, receive)
         except Overloaded:
             return BUSY
@@ -137,29 +162,24 @@ class Ingest:
         content_type = headers.get(b"content-type", b"").decode("latin-1")[:200]
         limit = self._world.settings.max_body_bytes
         try:
-            body = await _body(receive, headers, limit)
+            body = await body_of(receive, headers, limit)
         except TooLarge as error:
-            reason = f"A message of more than {limit} bytes was refused."
-            await self._keep(inlet, reason, content_type, error.start, error.seen)
-            return problem(
-                413, "too_large", "Body too large", f"A message may have {limit} bytes; send fewer alerts at a time."
-            )
+            await self._keep(inlet, oversized(limit), content_type, error.start, error.seen)
+            return too_large(limit)
         received = Received(body, content_type, query)
         try:
             if len(body) > IN_THREAD_BYTES:
-                arrival = await asyncio.to_thread(self._read, inlet, received)
+                found = await asyncio.to_thread(self._read, inlet, received)
             else:
-                arrival = self._read(inlet, received)
+                found = self._read(inlet, received)
         except Unreadable as error:
             await self._keep(inlet, str(error), content_type, body, len(body))
-            return problem(
-                400, "unreadable", f"This is no message of {inlet.kind}", f"{error} It was kept, and a person is told."
-            )
-        return await self._commit(inlet, arrival, received)
+            return unreadable(inlet.kind, error)
+        return await self._commit(inlet, found, received)
 
-    async def _commit(self, inlet: Inlet, arrival: Arrival, received: Received) -> Reply:
+    async def _commit(self, inlet: Inlet, found: Arrival, received: Received) -> Reply:
         try:
-            await self._world.committer.commit(arrival)
+            await self._world.committer.commit(found)
         except (Overloaded, StoreError):
             raise
         except Exception as error:  # what our own code can't write is kept as it came, and a person is told
@@ -167,31 +187,22 @@ class Ingest:
             reason = f"It could not be processed ({type(error).__name__}); this is a fault of Tocsin."
             await self._keep(inlet, reason, received.content_type, received.body, len(received.body))
             return Reply(202, {"status": "kept", "events": 0}, _JSON)
-        return Reply(202, {"status": "accepted", "events": len(arrival.prepared)}, _JSON)
+        return accepted(found)
 
     def _read(self, inlet: Inlet, received: Received) -> Arrival:
         """The events of a request, digested. Raises Unreadable."""
-        now = self._world.clock.now()
-        reading = self._world.sources[inlet.kind].read(received, inlet.settings, now)
-        if not reading.problems:
-            return Arrival(inlet, prepare(inlet, reading.events))
-        reason = "Part of a message could not be read: " + "; ".join(reading.problems[:5])
-        events = (*reading.events, coarse_event(inlet, reason, now))
-        unread = Unread(reason, received.content_type, received.body, len(received.body))
-        return Arrival(inlet, prepare(inlet, events), (unread,))
+        return arrival.read(self._world.sources[inlet.kind], inlet, received, self._world.clock.now())
 
     async def _keep(self, inlet: Inlet, reason: str, content_type: str, body: bytes, size: int) -> None:
         """Stores what could not be read, and makes it seen: one coarse alert a key and hour."""
-        event = coarse_event(inlet, reason, self._world.clock.now())
-        unread = Unread(reason, content_type, body, size)
-        await self._world.committer.commit(Arrival(inlet, prepare(inlet, (event,)), (unread,)))
+        now = self._world.clock.now()
+        await self._world.committer.commit(arrival.unread(inlet, reason, content_type, body, size, now))
 
 
-_HEADERS = {b"authorization", b"content-type", b"content-length", b"x-tocsin-key"}
-_JSON = ((b"content-type", b"application/json"),)
+READ_HEADERS = {b"authorization", b"content-type", b"content-length", b"x-tocsin-key"}
 
 
-def _key_of(headers: Mapping[bytes, bytes], query: Mapping[str, str]) -> str:
+def key_of(headers: Mapping[bytes, bytes], query: Mapping[str, str]) -> str:
     """The key of a request that has none in its path: Bearer, Basic (any user), X-Tocsin-Key, or ?key=."""
     scheme, _, value = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme.lower() == "basic":
@@ -204,7 +215,7 @@ def _key_of(headers: Mapping[bytes, bytes], query: Mapping[str, str]) -> str:
     return headers.get(b"x-tocsin-key", b"").decode("latin-1") or query.get("key", "")
 
 
-async def _body(receive: Any, headers: Mapping[bytes, bytes], limit: int) -> bytes:
+async def body_of(receive: Any, headers: Mapping[bytes, bytes], limit: int) -> bytes:
     """The whole body. Raises TooLarge, having read the rest away within bounds, or Hangup."""
     message = await receive()
     if message["type"] == "http.disconnect":
@@ -243,7 +254,8 @@ async def _discard(receive: Any, start: bytes, limit: int, *, more: bool) -> Non
     raise TooLarge(start[:limit], seen)
 
 
-async def _answer(send: Any, reply: Reply) -> None:
+async def answer(send: Any, reply: Reply) -> None:
+    """Sends what is answered."""
     body = orjson.dumps(reply.body)
     await send(
         {

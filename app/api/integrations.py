@@ -67,7 +67,7 @@ class Unparsed(BaseModel):
 
 
 def issuing(base_url: str) -> Born:
-    """The deed that gives an integration a new key."""
+    """The deed that gives an integration, or a heartbeat, a new key."""
 
     async def issue(tx: Writing, integration: Resource) -> dict[str, str]:
         key = tx.ids.secret(32)
@@ -77,14 +77,15 @@ def issuing(base_url: str) -> Born:
             )
         )
         await touch_config(tx)
-        return {"key": key, "url": f"{base_url}/v1/in/{integration.document['kind']}/{key}"}
+        kind = integration.document.get("kind", integration.kind)
+        return {"key": key, "url": f"{base_url}/v1/in/{kind}/{key}"}
 
     return issue
 
 
-async def rotate(tx: Writing, issue: Born, integration_id: int, grace_s: int) -> Made:
+async def rotate(tx: Writing, issue: Born, integration_id: int, grace_s: int, kind: str = "integration") -> Made:
     """Gives a new key; those there are end `grace_s` from now, unless they end before. Raises NotFound."""
-    integration = await read_one(tx, "integration", integration_id)
+    integration = await read_one(tx, kind, integration_id)
     mine, ends_at = integration_keys.c.integration_id == integration_id, tx.now + grace_s * SECOND
     await tx.conn.execute(delete(integration_keys).where(mine, integration_keys.c.expires_at <= tx.now))
     later = or_(integration_keys.c.expires_at.is_(None), integration_keys.c.expires_at > ends_at)
@@ -93,9 +94,9 @@ async def rotate(tx: Writing, issue: Born, integration_id: int, grace_s: int) ->
     return Made(shown, secret=frozenset(shown))
 
 
-async def keys_of(view: Reading, integration_id: int) -> list[IntegrationKey]:
+async def keys_of(view: Reading, integration_id: int, kind: str = "integration") -> list[IntegrationKey]:
     """The keys that work, or did until the last rotation, oldest first. Raises NotFound."""
-    await read_one(view, "integration", integration_id)
+    await read_one(view, kind, integration_id)
     question = (
         select(integration_keys.c.hint, integration_keys.c.created_at, integration_keys.c.expires_at)
         .where(integration_keys.c.integration_id == integration_id)

@@ -4,44 +4,75 @@ is shown. Adding a kind is one entry here and its references in references.py. M
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from app.api import addresses
+from app.api import addresses, edits
 from app.api.problems import FieldError, Invalid, invalid
 from app.incidents.service import Service
 from app.notifiers.registry import Notifiers
-from app.oncall.codec import from_document
-from app.oncall.document import ScheduleDocument
+from app.oncall import calendar, holidays
+from app.oncall.calendar import CalendarSource
+from app.oncall.codec import read_instant
+from app.oncall.document import InstantText, ScheduleDocument
+from app.oncall.facts import schedule_of
+from app.oncall.pay import Pay
 from app.oncall.schedule import Schedule
 from app.paging.policy import Channel, Policy
 from app.people.person import Person
 from app.people.team import Team
+from app.rota import forewarn
+from app.rota.calendars import after_calendar
 from app.sources.integration import Integration
 from app.sources.registry import BadSettings, UnknownKind, parse_settings
-from app.store.database import Writing
+from app.store.database import Reading, Writing
 from app.store.resources import Refused, Resource
+from app.watch.heartbeat import Heartbeat
+from app.watch.signals import after_edit
 from app.world import World
 
 D = TypeVar("D", bound=BaseModel)
+
+
+class ShiftNotices(BaseModel):
+    """What people are told of their shifts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    before_minutes: int | None = Field(
+        default=60, ge=5, le=10_080, description="How long before a shift its person is told; null: not at all."
+    )
+    at_handoff: bool = Field(default=True, description="Tell who comes on call, and the team's channel.")
 
 
 class NamedSchedule(ScheduleDocument):
     """Who is on call, by layers of turns in local wall time."""
 
     name: str = Field(min_length=1, max_length=200)
+    team_id: str | None = Field(default=None, description="Whose rota it is: who hears of handoffs and gaps.")
+    effective_at: InstantText | None = Field(
+        default=None,
+        description="From when this version is in force; null: from when it is saved. Until then the version before "
+        "stays in force; what was is never changed. Saving again takes back versions that are not in force yet.",
+    )
+    notices: ShiftNotices = ShiftNotices()
+    drill: bool = Field(default=False, description="Send a test page to whoever comes on call, and ask for an answer.")
+    pay: Pay | None = Field(default=None, description="What an hour on call is worth, for the fairness report.")
 
     def schedule(self) -> Schedule:
         """The value that everything is computed from."""
-        return from_document(self.model_dump(exclude={"name"}))
+        return schedule_of(self.model_dump())
 
 
 Ready = Callable[[Writing, Any, Resource | None], Mapping[str, Any]]
 Show = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 Born = Callable[[Writing, Resource], Awaitable[dict[str, str]]]
+Changing = Callable[[Writing, Resource], Awaitable[None]]
+Saved = Callable[[Writing, Resource | None, Resource | None], Awaitable[None]]
+Warn = Callable[[Reading, Resource], Awaitable[list[str]]]
 
 
 def _as_sent(_: Writing, document: BaseModel, __: Resource | None) -> Mapping[str, Any]:
@@ -66,6 +97,12 @@ class Kind:
     """Makes a document, and the one it replaces, what is stored. Raises Invalid, Refused."""
     show: Show = _as_stored
     """What is shown of a stored document: no secret."""
+    changing: Changing | None = None
+    """What has to be done before one is replaced or deleted, while all is still as it was."""
+    saved: Saved | None = None
+    """What follows of an edit, in its transaction; handed the one before and the one after it, None where there is none."""
+    warn: Warn | None = None
+    """What whoever saves one is warned of, in the answer; asked in the transaction of the edit, when all is saved."""
     born: Born | None = None
     """What else happens when one is created; answers fields that are shown this once."""
     born_shown: type[BaseModel] | None = None
@@ -75,26 +112,84 @@ class Kind:
 def kinds(world: World, *, issue_key: Born, key_shown: type[BaseModel]) -> tuple[Kind, ...]:
     """All of them."""
     return (
-        Kind("person", "people", Person, "People who may be on call, and how each is reached.", *_people(world)),
-        Kind("team", "teams", Team, "People who own services together."),
-        Kind("service", "services", Service, "What can break: who owns it, how its alerts are grouped, who is told."),
-        Kind("schedule", "schedules", NamedSchedule, "Who is on call: rotations in local wall time, and overrides."),
-        Kind("policy", "policies", Policy, "Who is told, in which order, how long between."),
-        Kind("channel", "channels", Channel, "Places that a team reads.", *_channels(world)),
+        Kind(
+            "person",
+            "people",
+            Person,
+            "People who may be on call, and how each is reached.",
+            *_people(world),
+            changing=edits.before_person,
+            saved=edits.after_person,
+        ),
+        Kind("team", "teams", Team, "People who own services together.", saved=edits.after_anything),
+        Kind(
+            "service",
+            "services",
+            Service,
+            "What can break: who owns it, how its alerts are grouped, who is told.",
+            saved=edits.after_service,
+        ),
+        Kind(
+            "schedule",
+            "schedules",
+            NamedSchedule,
+            "Who is on call: rotations in local wall time, and overrides.",
+            ready=_schedule,
+            changing=edits.before_schedule,
+            saved=edits.after_schedule,
+            warn=_warning(world, forewarn.of_schedule),
+        ),
+        Kind(
+            "policy",
+            "policies",
+            Policy,
+            "Who is told, in which order, how long between.",
+            saved=edits.after_policy,
+            warn=_warning(world, forewarn.of_policy),
+        ),
+        Kind(
+            "channel", "channels", Channel, "Places that a team reads.", *_channels(world), saved=edits.after_anything
+        ),
         Kind(
             "integration",
             "integrations",
             Integration,
             "Ways in for senders of alerts, and their keys.",
             ready=_integrations(world),
+            saved=after_edit,
             born=issue_key,
             born_shown=key_shown,
+        ),
+        Kind(
+            "heartbeat",
+            "heartbeats",
+            Heartbeat,
+            "Signals that must keep coming: their absence is the alert.",
+            saved=after_edit,
+            born=issue_key,
+            born_shown=key_shown,
+        ),
+        Kind(
+            "calendar",
+            "calendars",
+            CalendarSource,
+            "Calendars read from elsewhere: shifts for a layer, or absences.",
+            *_calendars(),
+            saved=after_calendar,
         ),
     )
 
 
+def _warning(world: World, look: Callable[[Reading, Resource, Container[str]], Awaitable[list[str]]]) -> Warn:
+    async def warn(view: Reading, resource: Resource) -> list[str]:
+        return await look(view, resource, world.notifiers)
+
+    return warn
+
+
 def _people(world: World) -> tuple[Ready, Show]:
     def ready(tx: Writing, person: Person, old: Resource | None) -> Mapping[str, Any]:
+        _check_holidays(person)
         before = {method["id"]: method for method in old.document["contact_methods"]} if old else {}
         document = person.model_dump(mode="json")
         taken: set[str] = set()
@@ -116,6 +211,27 @@ def _people(world: World) -> tuple[Ready, Show]:
     return ready, show
 
 
+def _check_holidays(person: Person) -> None:
+    """Raises Invalid for a place whose public holidays nobody here knows: it would have none, and nobody would see why."""
+    if not person.country:
+        if person.subdivision or person.off_on_public_holidays:
+            raise invalid("country", "must say whose public holidays are meant, such as DE")
+        return
+    if trouble := holidays.known(person.country):
+        raise invalid("country", trouble)
+    if trouble := holidays.known(person.country, person.subdivision):
+        raise invalid("subdivision", trouble)
+
+
+def _schedule(tx: Writing, schedule: NamedSchedule, _: Resource | None) -> Mapping[str, Any]:
+    document = schedule.model_dump(mode="json")
+    said = document["effective_at"]
+    # A version that is read and sent back says when it came into force: that it is in force from now on is what is meant.
+    if said and read_instant("effective_at", said) <= tx.now:
+        document["effective_at"] = None
+    return document
+
+
 def _channels(world: World) -> tuple[Ready, Show]:
     def ready(_: Writing, channel: Channel, old: Resource | None) -> Mapping[str, Any]:
         kept = old.document["address"] if old and old.document["kind"] == channel.kind else {}
@@ -124,6 +240,19 @@ def _channels(world: World) -> tuple[Ready, Show]:
 
     def show(document: Mapping[str, Any]) -> Mapping[str, Any]:
         return _shown(world.notifiers, document)
+
+    return ready, show
+
+
+def _calendars() -> tuple[Ready, Show]:
+    def ready(_: Writing, sent: CalendarSource, old: Resource | None) -> Mapping[str, Any]:
+        url = calendar.stored_address(sent.url, old.document["url"] if old else None)
+        if url is None:
+            raise invalid("url", "*** keeps the address that is stored, on the same host; send the whole address")
+        return {**sent.model_dump(mode="json"), "url": url}
+
+    def show(document: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**document, "url": calendar.shown_address(document["url"])}
 
     return ready, show
 

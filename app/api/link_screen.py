@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.api.link_facts import Alert, Facts
-from app.api.moments import ago, brief, lasting, moment
-from app.clock import SECOND, Micros
+from app.api.moments import ago, brief, moment
+from app.clock import SECOND, Micros, lasting
 from app.incidents.incident import Incident
 from app.incidents.states import OPEN_STATES
 from app.paging import links

@@ -7,19 +7,17 @@ times an incident. An action is answered by a redirect to the same page, so that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast, get_args
-from urllib.parse import parse_qs
 
 import structlog
 from fastapi import APIRouter, Request
 from starlette.background import BackgroundTask
-from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 
 from app.api import link_facts
+from app.api.forms import BadForm, Form, from_elsewhere, read_form
 from app.api.link_screen import SNOOZES, context
-from app.api.screens import HEADERS, notice, screen
+from app.api.screens import HEADERS, elsewhere, notice, screen, trouble
 from app.incidents.incident import Resolution
 from app.incidents.respond import NoSuchIncident
 from app.paging import links
@@ -31,24 +29,8 @@ from app.world import World
 
 log = structlog.get_logger(__name__)
 
-MAX_FORM = 4_096
-RETRY_AFTER_S = "5"
+PAGES_GO_ON = "Pages go on until somebody has acknowledged, so if you are on it, tell your team by another way too."
 _CHOICES: frozenset[Resolution] = frozenset({"fix", "workaround", "false_alarm"})
-
-
-class BadForm(Exception):
-    """The form is not one of ours; the text says what was wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """The body of a POST, read and bounded."""
-
-    fields: dict[str, list[str]]
-
-    def one(self, name: str, default: str) -> str:
-        """The last value of a field, as browsers send it."""
-        return self.fields.get(name, [default])[-1]
 
 
 def router(world: World) -> APIRouter:
@@ -64,25 +46,23 @@ def router(world: World) -> APIRouter:
         except (links.LinkError, NoSuchIncident) as error:
             return _closed(error)
         except StoreError:
-            return _trouble()
+            return trouble(PAGES_GO_ON)
 
     @routes.post("/a/{token:path}")
     async def act(request: Request, token: str) -> Response:
         """Does what the link may do."""
-        if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-            return notice(
-                403, "Not from here", "Another site sent this for you, so nothing was done. Open the link in your page."
-            )
+        if from_elsewhere(request):
+            return elsewhere()
         try:
             link = links.read(world.secret, token, world.clock.now())
-            wish = wish_of(await _form(request))
+            wish = wish_of(await read_form(request))
             return await _acted(world, link, wish)
         except (links.LinkError, NoSuchIncident) as error:
             return _closed(error)
         except BadForm as error:
             return notice(400, "Nothing was done", str(error))
         except StoreError:
-            return _trouble()
+            return trouble(PAGES_GO_ON)
 
     return routes
 
@@ -126,23 +106,6 @@ def _back(world: World, link: Link, said: Said) -> Response:
     return RedirectResponse(f"./{token}?did={said}", 303, HEADERS)
 
 
-async def _form(request: Request) -> Form:
-    """The fields of a small form. Raises BadForm."""
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_FORM:
-                raise BadForm("That was more than this page sends.")
-        if body and not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            raise BadForm("That was not a form of this page.")
-        return Form(parse_qs(body.decode(), max_num_fields=10))
-    except ValueError as error:
-        raise BadForm("That was not a form of this page.") from error
-    except ClientDisconnect as error:
-        raise BadForm("The connection ended too early.") from error
-
-
 def wish_of(form: Form) -> Wish:
     """What a form asks for; what it does not say has the mildest meaning. Raises BadForm."""
     minutes = form.one("minutes", str(SNOOZES[0][0]))
@@ -168,14 +131,4 @@ def _closed(error: Exception) -> Response:
         "Perhaps a part of it was lost on its way. Open it again from the page you got, "
         "or copy the whole address into the browser.",
         "If that does not help, ask your team who has it.",
-    )
-
-
-def _trouble() -> Response:
-    return notice(
-        503,
-        "Tocsin can't reach its database",
-        "Nothing is known to have been changed. Load this page again in a few seconds.",
-        "Pages go on until somebody has acknowledged, so if you are on it, tell your team by another way too.",
-        **{"Retry-After": RETRY_AFTER_S},
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.clock import DAY, HOUR, MINUTE, SECOND, Micros, iso, to_datetime
-from app.oncall.walltime import UnknownZone, wall, zone
+from app.clock import SECOND, Micros, iso, lasting, to_datetime
+from app.oncall import wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +29,14 @@ def brief(at: Micros, now: Micros) -> Moment:
     return Moment(iso(at), then.strftime("%H:%M UTC" if today else "%Y-%m-%d %H:%M UTC"))
 
 
+def span(starts_at: Micros, ends_at: Micros, zone_name: str = "UTC") -> Moment:
+    """An interval on the clock of one place: "Mon 5 Jan 09:00 to Tue 6 Jan 09:00, Berlin". Dated by its start."""
+    return Moment(iso(starts_at), wording.span(starts_at, ends_at, zone_name))
+
+
 def _local(at: Micros, zone_name: str) -> str:
-    try:
-        local = wall(zone(zone_name), at)
-    except UnknownZone:
-        return ""
-    if local == to_datetime(at).replace(tzinfo=None):
-        return ""
-    place = zone_name.rpartition("/")[2].replace("_", " ")
-    return f" ({local:%H:%M} in {place})"
-
-
-def lasting(gap: Micros) -> str:
-    """A duration in at most two units: "40 s", "4 min", "2 h 5 min", "3 days 4 h"."""
-    gap = max(0, gap)
-    if gap < MINUTE:
-        return f"{gap // SECOND} s"
-    if gap < HOUR:
-        return f"{gap // MINUTE} min"
-    if gap < DAY:
-        return _two(gap // HOUR, "h", gap % HOUR // MINUTE, "min")
-    days = gap // DAY
-    return _two(days, "day" if days == 1 else "days", gap % DAY // HOUR, "h")
-
-
-def _two(many: int, unit: str, few: int, small: str) -> str:
-    return f"{many} {unit} {few} {small}" if few else f"{many} {unit}"
+    local, place = wording.clock(at, zone_name)
+    return f" ({local:%H:%M} in {place})" if local.utcoffset() else ""
 
 
 def ago(at: Micros, now: Micros) -> str:

@@ -1,41 +1,58 @@
 """Who is on call, now or at any instant, and the shifts of an interval; each answer with its reason. Read only.
 
-Computed from the schedule as it is now, never from a table of shifts. Must never change anything.
+What was is read from the record, what will be is computed. Must never change anything.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
+from sqlalchemy import or_, select
+from starlette.responses import Response
 
-from app.api.parameters import AN_INSTANT, IdText, InstantQuery, instant
-from app.api.problems import answers, invalid
-from app.api.resources import read_one
+from app.api.parameters import AN_INSTANT, ID, IdText, InstantQuery, instant
+from app.api.problems import NotFound, answers, invalid
 from app.clock import DAY, Micros, iso
-from app.oncall.overrides import overrides_of, schedule_of, why
-from app.oncall.resolve import NOBODY, ByOverride, Duty, next_change, on_call
-from app.oncall.schedule import LAST_INSTANT, Override
-from app.oncall.shifts import Gap, Shift, gaps, shifts
+from app.oncall.facts import mentioned, rotas, why
+from app.oncall.resolve import NOBODY, OnCall, next_change, on_call, standings
+from app.oncall.rota import ByCalendar, ByLayer, ByOverride, Duty, Rota, Shift, Turned
+from app.oncall.shifts import Gap, roster
+from app.oncall.tables import eras
+from app.oncall.walltime import TZDATA_VERSION
 from app.store import resources
-from app.store.database import Reading
-from app.store.resources import Resource
+from app.store.database import Reading, Store
 from app.world import World
 
 USUAL = 14 * DAY
 LONGEST = 366 * DAY
+MOST_AT_ONCE = 1_000
+AT_A_TIME = 25
+"""Schedules that are read and laid out in one go; between them others have their turn."""
+
+FromQuery = Annotated[str | None, Query(alias="from", **AN_INSTANT)]
+ToQuery = Annotated[str | None, Query(alias="to", **AN_INSTANT)]
+SchedulesQuery = Annotated[
+    list[Annotated[str, Field(pattern=ID)]] | None,
+    Query(alias="schedule_id", max_length=MOST_AT_ONCE, description="Only these; may be given many times. None: all."),
+]
 
 
 class Via(BaseModel):
-    """What put somebody on call: a layer's turn, or an override."""
+    """What put somebody on call: a layer's turn, an override, or a calendar."""
 
     layer: str | None = None
     turn: int | None = Field(default=None, description="The layer's first is 1.")
+    how: Turned | None = Field(default=None, description="Whether the turn is theirs, and if not, how they came to it.")
+    instead_of: str | None = Field(default=None, description="Whose turn it is by the rotation, when it is not theirs.")
+    because: str | None = Field(default=None, description="Why not theirs; or which turn is paid back.")
     override_id: str | None = None
     replaces: str | None = Field(default=None, description="The person an override stands in for.")
+    event: str | None = Field(default=None, description="What the calendar's event is called.")
 
 
 class OnDuty(BaseModel):
@@ -43,6 +60,7 @@ class OnDuty(BaseModel):
 
     person_id: str
     person: str
+    role: str
     reason: str
     via: Via
 
@@ -55,13 +73,14 @@ class OnCallShown(BaseModel):
     at: str
     people: list[OnDuty]
     nobody: str | None = Field(description="Why nobody is, when nobody is.")
-    until: str | None = Field(description="When this changes, by the schedule and its overrides. None: never.")
+    until: str | None = Field(description="When this changes. None: not within a year.")
 
 
 class OnCallList(BaseModel):
     """Every schedule."""
 
     items: list[OnCallShown]
+    tzdata: str = Field(description="The IANA release whose zone rules are in force.")
 
 
 class ShiftShown(OnDuty):
@@ -86,84 +105,215 @@ class ShiftList(BaseModel):
     gaps: list[GapShown]
 
 
-def _via(duty: Duty) -> Via:
+class ScheduleShifts(ShiftList):
+    """One schedule's."""
+
+    schedule_id: str
+    schedule: str
+
+
+class ManyShifts(BaseModel):
+    """Many schedules laid out."""
+
+    items: list[ScheduleShifts]
+
+
+class Owed(BaseModel):
+    """A turn that somebody missed and somebody else took."""
+
+    layer: str
+    debtor_id: str
+    debtor: str = Field(description="Who takes one of the other's turns in return, the next time that it comes.")
+    creditor_id: str
+    creditor: str
+    turn: int = Field(description="The turn that was missed.")
+
+
+class OwedList(BaseModel):
+    """Who owes whom, oldest first."""
+
+    items: list[Owed]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One schedule, ready to be computed and shown."""
+
+    id: int
+    name: str
+    rota: Rota
+    names: Mapping[int, str]
+
+
+def _text(person: int | None) -> str | None:
+    return None if person is None else str(person)
+
+
+def _via(duty: Duty | Shift) -> Via:
     match duty.why:
         case ByOverride(override=override, replaces=replaces):
-            return Via(override_id=str(override), replaces=None if replaces is None else str(replaces))
-        case by_layer:
-            return Via(layer=by_layer.layer, turn=by_layer.turn)
+            return Via(override_id=str(override), replaces=_text(replaces))
+        case ByCalendar(layer=layer, event=event):
+            return Via(layer=layer, event=event)
+        case ByLayer(layer=layer, turn=turn, how=how, instead_of=other, because=because):
+            return Via(layer=layer, turn=turn, how=how, instead_of=_text(other), because=because or None)
 
 
-def _on_duty(duty: Duty, schedule: str, names: Mapping[int, str]) -> dict[str, Any]:
+def _on_duty(duty: Duty | Shift, facts: Facts) -> dict[str, Any]:
     person = int(duty.person)
-    name = names.get(person, "(deleted)")
-    return {"person_id": str(person), "person": name, "reason": why(duty, schedule), "via": _via(duty)}
+    return {
+        "person_id": str(person),
+        "person": facts.names.get(person, "(deleted)"),
+        "role": duty.role,
+        "reason": why(duty, facts.name, facts.names),
+        "via": _via(duty),
+    }
 
 
-async def _names(view: Reading, people: Iterable[int]) -> dict[int, str]:
-    return {item: found.name for item, found in (await resources.load(view, "person", people)).items()}
+async def facts_of(view: Reading, wanted: Iterable[int], start: Micros, end: Micros) -> list[Facts]:
+    """Schedules, deleted ones too, with all that says who is on call in [start, end). Raises NotFound."""
+    ids = list(dict.fromkeys(wanted))
+    known = await resources.load(view, "schedule", ids, deleted=True)
+    for schedule_id in ids:
+        if schedule_id not in known:
+            raise NotFound(f"There is no schedule with the id {schedule_id}.")
+    found = await rotas(view, known, start, end)
+    # Deleted ones too: the past is told by the names that people had.
+    people = {person for rota in found.values() for person in _everybody(rota)}
+    names = {item: one.name for item, one in (await resources.load(view, "person", people, deleted=True)).items()}
+    return [Facts(item, known[item].name, found[item], names) for item in ids]
 
 
-async def everywhere(view: Reading, asked: Micros | None) -> OnCallList:
-    """Who is on call in every schedule at an instant, or now."""
-    at = view.now if asked is None else asked
-    known = {schedule.id: schedule for schedule in await resources.listed(view, "schedule")}
-    overrides = await overrides_of(view, known, at, LAST_INSTANT)
-    people = {person for schedule in known.values() for person in schedule_of(schedule.document).people()}
-    people |= {override.person for found in overrides.values() for override in found}
-    names = await _names(view, people)
-    return OnCallList(items=[_here(schedule, overrides[item], at, names) for item, schedule in known.items()])
+async def there(view: Reading, start: Micros, end: Micros) -> list[int]:
+    """Every schedule that is there now or was in force in [start, end), oldest first."""
+    in_force = select(eras.c.schedule_id).where(
+        eras.c.starts_at < end, or_(eras.c.ends_at.is_(None), eras.c.ends_at > start)
+    )
+    listed = {one.id for one in await resources.listed(view, "schedule")}
+    return sorted(listed | set((await view.conn.execute(in_force)).scalars()))
 
 
-def _here(schedule: Resource, overrides: list[Override], at: Micros, names: Mapping[int, str]) -> OnCallShown:
-    rota = schedule_of(schedule.document)
-    answer, until = on_call(rota, overrides, at), next_change(rota, overrides, at)
+async def _by_parts(store: Store, wanted: list[str] | None, start: Micros, end: Micros) -> AsyncIterator[list[Facts]]:
+    """Schedules, a few at a time, so that a thousand hold nobody up. Raises Invalid when one is not there."""
+    ids = [int(one) for one in wanted] if wanted else await store.read(there, start, end)
+    for place in range(0, len(ids), AT_A_TIME):
+        try:
+            yield await store.read(facts_of, ids[place : place + AT_A_TIME], start, end)
+        except NotFound as error:
+            raise invalid("schedule_id", str(error), "query") from None
+
+
+def _everybody(rota: Rota) -> set[int]:
+    found = {int(person) for era in rota.eras for person in era.schedule.people()}
+    found |= {int(booking.person) for booking in rota.bookings} | mentioned(rota.record)
+    for override in rota.overrides:
+        found |= {int(override.person)} | ({int(override.replaces)} if override.replaces else set())
+    return found
+
+
+def _here(facts: Facts, at: Micros) -> OnCallShown:
+    answer: OnCall = on_call(facts.rota, at)
+    until = next_change(facts.rota, at)
     return OnCallShown(
-        schedule_id=str(schedule.id),
-        schedule=schedule.name,
+        schedule_id=str(facts.id),
+        schedule=facts.name,
         at=iso(at),
-        people=[OnDuty(**_on_duty(duty, schedule.name, names)) for duty in answer.people],
+        people=[OnDuty(**_on_duty(duty, facts)) for duty in answer.people],
         nobody=NOBODY[answer.nobody] if answer.nobody else None,
         until=None if until is None else iso(until),
     )
 
 
-async def _facts(
-    view: Reading, schedule_id: int, start: Micros, end: Micros
-) -> tuple[Resource, list[Override], dict[int, str]]:
-    schedule = await read_one(view, "schedule", schedule_id)
-    overrides = (await overrides_of(view, [schedule_id], start, end))[schedule_id]
-    people = schedule_of(schedule.document).people() | {override.person for override in overrides}
-    return schedule, overrides, await _names(view, people)
-
-
-def laid_out(
-    schedule: Resource, overrides: list[Override], names: Mapping[int, str], start: Micros, end: Micros
-) -> ShiftList:
+def laid_out(facts: Facts, start: Micros, end: Micros) -> ScheduleShifts:
     """The shifts and gaps of an interval. Pure. Raises BadRange."""
-    rota = schedule_of(schedule.document)
-    return ShiftList(
-        items=[_shift(shift, schedule.name, names) for shift in shifts(rota, overrides, start, end)],
-        gaps=[_gap(gap) for gap in gaps(rota, overrides, start, end)],
+    found = roster(facts.rota, start, end)
+    return ScheduleShifts(
+        schedule_id=str(facts.id),
+        schedule=facts.name,
+        items=[shift_shown(shift, facts) for shift in found.shifts],
+        gaps=[gap_shown(gap) for gap in found.gaps],
     )
 
 
-def _shift(shift: Shift, schedule: str, names: Mapping[int, str]) -> ShiftShown:
-    duty = Duty(shift.person, shift.why)
-    return ShiftShown(**_on_duty(duty, schedule, names), starts_at=iso(shift.starts_at), ends_at=iso(shift.ends_at))
+async def everywhere(store: Store, wanted: list[str] | None, at: Micros) -> OnCallList:
+    """Who is on call at an instant, in these schedules or in all that are there now or were then. Raises Invalid."""
+    items: list[OnCallShown] = []
+    async for some in _by_parts(store, wanted, at, at + LONGEST):
+        items += await asyncio.to_thread(_all_here, some, at)
+    return OnCallList(items=items, tzdata=TZDATA_VERSION)
 
 
-def _gap(gap: Gap) -> GapShown:
+def _all_here(some: list[Facts], at: Micros) -> list[OnCallShown]:
+    return [_here(one, at) for one in some]
+
+
+def _all_written(some: list[Facts], start: Micros, end: Micros) -> list[str]:
+    return [laid_out(one, start, end).model_dump_json() for one in some]
+
+
+def shift_shown(shift: Shift, facts: Facts) -> ShiftShown:
+    """A shift as it is answered."""
+    return ShiftShown(**_on_duty(shift, facts), starts_at=iso(shift.starts_at), ends_at=iso(shift.ends_at))
+
+
+def gap_shown(gap: Gap) -> GapShown:
+    """A gap as it is answered."""
     return GapShown(starts_at=iso(gap.starts_at), ends_at=iso(gap.ends_at), reason=NOBODY[gap.nobody])
+
+
+def owed(facts: Facts, at: Micros) -> OwedList:
+    """Who owes whom at an instant. Pure."""
+    return OwedList(
+        items=[
+            Owed(
+                layer=layer,
+                debtor_id=str(debt.debtor),
+                debtor=facts.names.get(int(debt.debtor), "(deleted)"),
+                creditor_id=str(debt.creditor),
+                creditor=facts.names.get(int(debt.creditor), "(deleted)"),
+                turn=debt.turn,
+            )
+            for layer, standing in standings(facts.rota, at).items()
+            for debt in standing.debts
+        ]
+    )
+
+
+def interval(world: World, start: str | None, end: str | None) -> tuple[Micros, Micros]:
+    """The asked interval: two weeks from now unless said otherwise, a year at most. Raises Invalid."""
+    since = instant(start, "from") if start else world.clock.now()
+    until = instant(end, "to") if end else since + USUAL
+    if not since < until <= since + LONGEST:
+        raise invalid("to", f"must be after `from`, by {LONGEST // DAY} days at most", "query")
+    return since, until
 
 
 def add_routes(routes: APIRouter, world: World) -> None:
     """The routes of being on call."""
 
     @routes.get("/oncall", tags=["schedules"], summary="Who is on call", operation_id="read_oncall")
-    async def read_oncall(at: InstantQuery = None) -> OnCallList:
-        """In every schedule, now or at an instant: who, by which layer or override, and until when."""
-        return await world.store.read(everywhere, None if at is None else instant(at, "at"))
+    async def read_oncall(at: InstantQuery = None, schedule_id: SchedulesQuery = None) -> OnCallList:
+        """Now or at an instant: who, by which layer, override or calendar, why them, and until when."""
+        asked = world.clock.now() if at is None else instant(at, "at")
+        return await everywhere(world.store, schedule_id, asked)
+
+    @routes.get(
+        "/oncall/shifts",
+        tags=["schedules"],
+        summary="The shifts of many schedules",
+        operation_id="list_all_shifts",
+        response_model=ManyShifts,
+    )
+    async def list_all_shifts(
+        start: FromQuery = None, end: ToQuery = None, schedule_id: SchedulesQuery = None
+    ) -> Response:
+        """Two weeks from now unless asked otherwise, a year at most."""
+        since, until = interval(world, start, end)
+        parts: list[str] = []
+        async for some in _by_parts(world.store, schedule_id, since, until):
+            # Written in the thread too: a year of a large schedule takes long enough for others to notice.
+            parts += await asyncio.to_thread(_all_written, some, since, until)
+        return Response(f'{{"items":[{",".join(parts)}]}}', media_type="application/json")
 
     @routes.get(
         "/schedules/{item_id}/shifts",
@@ -172,16 +322,21 @@ def add_routes(routes: APIRouter, world: World) -> None:
         operation_id="list_shifts",
         responses=answers(404),
     )
-    async def list_shifts(
-        item_id: IdText,
-        start: Annotated[str | None, Query(alias="from", **AN_INSTANT)] = None,
-        end: Annotated[str | None, Query(alias="to", **AN_INSTANT)] = None,
-    ) -> ShiftList:
+    async def list_shifts(item_id: IdText, start: FromQuery = None, end: ToQuery = None) -> ShiftList:
         """Two weeks from now unless asked otherwise, a year at most. Where nobody is on call is a gap, with its reason."""
-        since = instant(start, "from") if start else world.clock.now()
-        until = instant(end, "to") if end else since + USUAL
-        if not since < until <= since + LONGEST:
-            raise invalid("to", f"must be after `from`, by {LONGEST // DAY} days at most", "query")
-        schedule, overrides, names = await world.store.read(_facts, int(item_id), since, until)
-        # In a thread: a year of a large schedule takes long enough for others to notice.
-        return await asyncio.to_thread(laid_out, schedule, overrides, names, since, until)
+        since, until = interval(world, start, end)
+        (facts,) = await world.store.read(facts_of, [int(item_id)], since, until)
+        return await asyncio.to_thread(laid_out, facts, since, until)
+
+    @routes.get(
+        "/schedules/{item_id}/owed",
+        tags=["schedules"],
+        summary="Turns that are owed",
+        operation_id="list_owed",
+        responses=answers(404),
+    )
+    async def list_owed(item_id: IdText) -> OwedList:
+        """Who missed a turn, who took it, and so whose turn will be paid back."""
+        now = world.clock.now()
+        (facts,) = await world.store.read(facts_of, [int(item_id)], now, now + 1)
+        return owed(facts, now)

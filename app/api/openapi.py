@@ -70,7 +70,7 @@ def _ways_in() -> dict[str, Any]:
             "events": {"type": "integer"},
         },
     }
-    accepted = {"description": "Committed and flushed.", "content": {"application/json": {"schema": taken}}}
+    accepted: dict[str, Any] = {"description": "Committed and flushed.", "content": {"application/json": {"schema": taken}}}
     problems_ = {status: reference(status) for status in ("400", "401", "404", "405", "413", "503", "default")}
     ways = {
         "/v1/in/{kind}/{key}": ("send_events", [kind, key], "The key is in the address."),
@@ -80,7 +80,21 @@ def _ways_in() -> dict[str, Any]:
             "The key is a Bearer token, a Basic password, or X-Tocsin-Key.",
         ),
     }
-    return {
+    signals: dict[str, Any] = {
+        "/v1/in/heartbeat/{key}": {
+            method: _signal(f"signal_by_{method}", "Say that all is well", said, key)
+            for method, said in (
+                ("post", "A heartbeat is there. Committed, or a few seconds after one that was."),
+                ("get", "The same for what can only GET: it says that all is well, and can say nothing else."),
+            )
+        },
+        "/v1/in/heartbeat/{key}/fail": {
+            "post": _signal(
+                "signal_failure", "Say that it went wrong", "Tells people at once; the body is shown to them.", key
+            )
+        },
+    }
+    senders: dict[str, Any] = {
         path: {
             "post": {
                 "tags": ["senders"],
@@ -93,6 +107,22 @@ def _ways_in() -> dict[str, Any]:
             }
         }
         for path, (name, parameters, said) in ways.items()
+    }
+    return signals | senders
+
+
+def _signal(name: str, summary: str, said: str, key: dict[str, Any]) -> dict[str, Any]:
+    """One way in for heartbeats (app/api/signals.py)."""
+    taken = {"type": "object", "properties": {"status": {"const": "ok"}}, "required": ["status"]}
+    problems_ = {status: reference(status) for status in ("400", "401", "404", "405", "413", "503", "default")}
+    well: dict[str, Any] = {"description": "Taken.", "content": {"application/json": {"schema": taken}}}
+    return {
+        "tags": ["senders"],
+        "summary": summary,
+        "description": said,
+        "operationId": name,
+        "parameters": [key],
+        "responses": {"200": well, **problems_},
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import or_, select, text
@@ -16,20 +16,24 @@ from sqlalchemy import or_, select, text
 from app.api.problems import FieldError, Invalid, joined
 from app.incidents.tables import OPEN, incidents
 from app.oncall.codec import PERSON
+from app.oncall.facts import schedule_of, schedules_of
 from app.oncall.tables import overrides
+from app.rota.swaps import open_swaps_of
 from app.store import resources
 from app.store.database import Reading
 from app.store.resources import Refused, Resource
 from app.store.tables import resources as stored
 
 USERS: dict[str, tuple[str, ...]] = {
-    "person": ("team", "schedule", "policy"),
-    "team": ("service", "policy"),
-    "service": ("integration",),
+    "person": ("team", "schedule", "policy", "calendar"),
+    "team": ("service", "policy", "schedule"),
+    "service": ("integration", "heartbeat"),
     "schedule": ("policy",),
     "policy": ("service",),
-    "channel": ("policy",),
+    "channel": ("policy", "team"),
     "integration": (),
+    "heartbeat": (),
+    "calendar": ("schedule",),
 }
 """For each kind: the kinds whose documents may point at it."""
 
@@ -42,6 +46,8 @@ class Reference(NamedTuple):
     field: str
     kind: str
     id: str
+    role: str | None = None
+    """A role that the schedule must have."""
 
 
 def references(kind: str, document: Mapping[str, Any]) -> Iterator[Reference]:
@@ -56,18 +62,33 @@ def _none(_: Mapping[str, Any]) -> Iterator[Reference]:
 def _of_team(document: Mapping[str, Any]) -> Iterator[Reference]:
     for place, member in enumerate(document["members"]):
         yield Reference(f"members.{place}.person_id", "person", member["person_id"])
+    yield from _optional(document, channel_id="channel")
 
 
 def _of_schedule(document: Mapping[str, Any]) -> Iterator[Reference]:
+    yield from _optional(document, team_id="team")
     for place, layer in enumerate(document["layers"]):
-        for turn, person in enumerate(layer["participants"]):
+        for turn, person in enumerate(layer.get("participants", ())):
             yield Reference(f"layers.{place}.participants.{turn}", "person", str(person))
+        if layer.get("calendar") is not None:
+            yield Reference(f"layers.{place}.calendar", "calendar", str(layer["calendar"]))
+
+
+def _of_calendar(document: Mapping[str, Any]) -> Iterator[Reference]:
+    yield from _optional(document, person_id="person")
+    for said, person in document["people"].items():
+        yield Reference(f"people.{said}", "person", person)
 
 
 def _of_policy(document: Mapping[str, Any]) -> Iterator[Reference]:
     for place, level in enumerate(document["levels"]):
-        for turn, target in enumerate(level["targets"]):
-            yield Reference(f"levels.{place}.targets.{turn}.id", target["kind"], target["id"])
+        yield from _of_targets(f"levels.{place}.targets", level["targets"])
+    yield from _of_targets("fallback", document.get("fallback", ()))
+
+
+def _of_targets(field: str, targets: Iterable[Mapping[str, Any]]) -> Iterator[Reference]:
+    for turn, target in enumerate(targets):
+        yield Reference(f"{field}.{turn}.id", target["kind"], target["id"], target.get("role"))
 
 
 def _of_service(document: Mapping[str, Any]) -> Iterator[Reference]:
@@ -90,6 +111,8 @@ _REFERENCES: dict[str, Callable[[Mapping[str, Any]], Iterator[Reference]]] = {
     "policy": _of_policy,
     "service": _of_service,
     "integration": _of_integration,
+    "heartbeat": _of_integration,
+    "calendar": _of_calendar,
 }
 
 
@@ -106,8 +129,24 @@ async def check(view: Reading, found: Iterator[Reference]) -> None:
             for one in pointing
             if one.id not in there
         ]
+    errors += await _roles_missing(view, [one for one in wanted["schedule"] if one.role is not None])
     if errors:
         raise Invalid(*errors)
+
+
+async def _roles_missing(view: Reading, pointing: list[Reference]) -> list[FieldError]:
+    """Those that ask a schedule for a role that it does not have."""
+    known = await resources.load(view, "schedule", {int(one.id) for one in pointing if re.fullmatch(PERSON, one.id)})
+    roles = {str(one.id): schedule_of(one.document).roles() for one in known.values()}
+    return [
+        FieldError(
+            where="body",
+            field=f"{one.field.removesuffix('.id')}.role",
+            message=f"the schedule has no role {one.role!r}; it has {joined(list(roles[one.id])) or 'none'}",
+        )
+        for one in pointing
+        if one.id in roles and one.role not in roles[one.id]
+    ]
 
 
 async def _there(view: Reading, kind: str, ids: set[str]) -> set[str]:
@@ -123,13 +162,22 @@ async def check_unused(view: Reading, resource: Resource) -> None:
     """Raises Refused(`in_use`), naming who uses it."""
     users = [f"{user.kind} {user.name!r}" for user in await _documents_using(view, resource)]
     if resource.kind == "person":
+        users += await _versions_with(view, resource.id, users)
         users += await _overrides_of(view, resource.id)
+        users += await _swaps_of(view, resource.id)
     if resource.kind == "service":
         users += await _open_incidents_of(view, resource.id)
     if users:
         raise Refused(
             "in_use", f"the {resource.kind} {resource.name!r} is used by {joined(users)}; change or delete those first"
         )
+
+
+async def _versions_with(view: Reading, person_id: int, known: list[str]) -> list[str]:
+    """Schedules in which somebody takes turns until the version that was saved last comes into force."""
+    schedules = await resources.load(view, "schedule", await schedules_of(view, [person_id]))
+    found = (f"schedule {schedule.name!r}" for schedule in schedules.values())
+    return [user for user in found if user not in known]
 
 
 async def _documents_using(view: Reading, resource: Resource) -> list[Resource]:
@@ -156,6 +204,12 @@ async def _overrides_of(view: Reading, person_id: int) -> list[str]:
     ids = (await view.conn.execute(question)).scalars().all()
     found = await resources.load(view, "schedule", ids)
     return [f"an override of schedule {schedule.name!r}" for schedule in found.values()]
+
+
+async def _swaps_of(view: Reading, person_id: int) -> list[str]:
+    """The schedules in which a swap with somebody waits for its answer."""
+    found = await resources.load(view, "schedule", await open_swaps_of(view, person_id))
+    return [f"a swap that is asked for in schedule {schedule.name!r}" for schedule in found.values()]
 
 
 async def _open_incidents_of(view: Reading, service_id: int) -> list[str]:

@@ -50,6 +50,12 @@ class Kept(BaseModel):
     updated_at: str
 
 
+class Warned(BaseModel):
+    """What the server adds where an edit may have consequences that were not meant."""
+
+    warnings: list[str] = Field(description="What was found ahead, one sentence each. The edit is saved all the same.")
+
+
 class Revision(NamedTuple):
     """One row of a document's history."""
 
@@ -119,8 +125,10 @@ async def create(tx: Writing, kind: Kind, document: Any, by: str) -> Made:
     ready = dict(kind.ready(tx, document, None))
     await references.check(tx, references.references(kind.name, ready))
     made = await resources.create(tx, kind.name, document.name, ready, by)
+    if kind.saved:
+        await kind.saved(tx, None, made)
     extra = await kind.born(tx, made) if kind.born else {}
-    return Made({**shown(kind, made), **extra}, secret=frozenset(extra), headers=_place(kind, made))
+    return Made({**await _saved(tx, kind, made), **extra}, secret=frozenset(extra), headers=_place(kind, made))
 
 
 def _place(kind: Kind, resource: Resource) -> Mapping[str, str]:
@@ -133,8 +141,18 @@ async def replace(tx: Writing, kind: Kind, resource_id: int, document: Any, by: 
     old = await _seen(tx, kind, resource_id, seen)
     ready = dict(kind.ready(tx, document, old))
     await references.check(tx, references.references(kind.name, ready))
+    if kind.changing:
+        await kind.changing(tx, old)
     made = await resources.replace(tx, old, document.name, ready, by, seen=seen)
-    return Made(shown(kind, made), 200)
+    if kind.saved:
+        await kind.saved(tx, old, made)
+    return Made(await _saved(tx, kind, made), 200)
+
+
+async def _saved(view: Reading, kind: Kind, resource: Resource) -> dict[str, Any]:
+    """A resource as whoever saved it is answered."""
+    warned = {"warnings": await kind.warn(view, resource)} if kind.warn else {}
+    return {**shown(kind, resource), **warned}
 
 
 async def delete(tx: Writing, kind: Kind, resource_id: int, by: str, seen: int) -> None:
@@ -142,7 +160,11 @@ async def delete(tx: Writing, kind: Kind, resource_id: int, by: str, seen: int) 
     await resources.touch_config(tx)
     old = await _seen(tx, kind, resource_id, seen)
     await references.check_unused(tx, old)
+    if kind.changing:
+        await kind.changing(tx, old)
     await resources.remove(tx, old, by, seen=seen)
+    if kind.saved:
+        await kind.saved(tx, old, None)
 
 
 async def _seen(tx: Writing, kind: Kind, resource_id: int, seen: int) -> Resource:
@@ -169,7 +191,8 @@ def add_routes(routes: APIRouter, world: World, kind: Kind) -> None:
     """The routes of one kind."""
     title = kind.document.__name__.removeprefix("Named")
     one = create_model(f"{title}Resource", __base__=(kind.document, Kept))
-    born = create_model(f"{title}Created", __base__=(one, kind.born_shown)) if kind.born_shown else one
+    saved = create_model(f"{title}Saved", __base__=(one, Warned)) if kind.warn else one
+    born = create_model(f"{title}Created", __base__=(saved, kind.born_shown)) if kind.born_shown else saved
     base, item, store = f"/{kind.path}", f"/{kind.path}/{{item_id}}", world.store
     tags: list[str | Enum] = [kind.path]
 
@@ -198,6 +221,7 @@ def add_routes(routes: APIRouter, world: World, kind: Kind) -> None:
     async def create_one(document: Any, request: RequestedOf) -> Response:
         """Send an Idempotency-Key, so that the request can be repeated when its answer is lost."""
         made = await store.write(once, request.asked(document), create, kind, document, request.actor)
+        world.wake.set()
         return made.response()
 
     @routes.get(
@@ -214,7 +238,7 @@ def add_routes(routes: APIRouter, world: World, kind: Kind) -> None:
 
     @routes.put(
         item,
-        response_model=one,
+        response_model=saved,
         tags=tags,
         summary=f"Replace a {kind.name}",
         operation_id=f"replace_{kind.name}",
@@ -224,7 +248,9 @@ def add_routes(routes: APIRouter, world: World, kind: Kind) -> None:
     async def replace_one(item_id: IdText, document: Any, caller: CallerOf, if_match: IfMatch = None) -> Response:
         """The whole document is replaced. A secret sent back as `***` stays what it is."""
         seen = seen_version(if_match)
-        return (await store.write(replace, kind, int(item_id), document, caller.actor, seen)).response()
+        made = await store.write(replace, kind, int(item_id), document, caller.actor, seen)
+        world.wake.set()
+        return made.response()
 
     @routes.delete(
         item,
@@ -237,6 +263,7 @@ def add_routes(routes: APIRouter, world: World, kind: Kind) -> None:
     async def delete_one(item_id: IdText, caller: CallerOf, if_match: IfMatch = None) -> None:
         """Refused while something uses it. Its history stays."""
         await store.write(delete, kind, int(item_id), caller.actor, seen_version(if_match))
+        world.wake.set()
 
     @routes.get(
         f"{item}/history",

@@ -20,6 +20,8 @@ _FOLDER = Path(__file__).parent / "templates"
 _STYLE = (_FOLDER / "style.css").read_text("utf-8")
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
+RETRY_AFTER_S = "5"
+
 HEADERS = {
     "Content-Security-Policy": (
         f"default-src 'none'; style-src 'sha256-{_HASH}'; img-src data:; form-action 'self'; "
@@ -68,3 +70,21 @@ def screen(template: str, context: dict[str, Any], *, status: int = 200, **heade
 def notice(status: int, heading: str, *lines: str, **headers: str) -> HTMLResponse:
     """A page that says one thing and what to do about it."""
     return screen("notice.html", {"heading": heading, "lines": lines}, status=status, **headers)
+
+
+def elsewhere() -> HTMLResponse:
+    """The answer to a form that another site sent."""
+    return notice(
+        403, "Not from here", "Another site sent this for you, so nothing was done. Open the link in your page."
+    )
+
+
+def trouble(*more: str) -> HTMLResponse:
+    """The answer when the database can't be reached; `more` says what else to do."""
+    return notice(
+        503,
+        "Tocsin can't reach its database",
+        "Nothing is known to have been changed. Load this page again in a few seconds.",
+        *more,
+        **{"Retry-After": RETRY_AFTER_S},
+    )

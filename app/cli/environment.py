@@ -77,6 +77,7 @@ def _check(settings: Settings) -> None:
     _one_of("LOG_LEVEL", settings.log_level, LEVELS)
     _check_public_url(settings.public_url)
     _check_database_url(settings.database_url)
+    _check_heartbeat_url(settings.heartbeat_url.get_secret_value())
     _check_outbound(settings)
 
 
@@ -94,6 +95,13 @@ def _check_public_url(url: str) -> None:
         checked_url(url)
     except ValueError as error:
         raise Trouble(f"{PREFIX}PUBLIC_URL {error}, such as https://tocsin.example.com") from None
+
+
+def _check_heartbeat_url(url: str) -> None:
+    from app.sources.limits import is_web
+
+    if url and not is_web(url):
+        raise Trouble(f"{PREFIX}HEARTBEAT_URL must be an http or https URL, such as https://hc-ping.com/UUID")
 
 
 def _check_database_url(url: str) -> None:

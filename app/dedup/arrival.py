@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
 from app.clock import HOUR, Micros
 from app.dedup.directory import Inlet
-from app.sources.event import Event
+from app.sources.event import Event, Received
+from app.sources.source import Source
 
 MAX_KEY = 255
 """A longer dedup key is shown by its beginning and its digest; what counts is the digest of all of it."""
@@ -70,6 +71,24 @@ def prepare(inlet: Inlet, events: Iterable[Event]) -> tuple[Prepared, ...]:
             )
         )
     return tuple(prepared)
+
+
+def read(source: Source[Any], inlet: Inlet, received: Received, now: Micros) -> Arrival:
+    """What a request says, digested; what in it could not be read is kept, and told. Raises Unreadable."""
+    reading = source.read(received, inlet.settings, now)
+    if not reading.problems:
+        return Arrival(inlet, prepare(inlet, reading.events))
+    reason = "Part of a message could not be read: " + "; ".join(reading.problems[:5])
+    events = (*reading.events, coarse_event(inlet, reason, now))
+    unread = Unread(reason, received.content_type, received.body, len(received.body))
+    return Arrival(inlet, prepare(inlet, events), (unread,))
+
+
+def unread(inlet: Inlet, reason: str, content_type: str, body: bytes, size: int, now: Micros) -> Arrival:
+    """A request of which nothing could be read: it is kept, and made seen by one coarse alert a key and hour."""
+    return Arrival(
+        inlet, prepare(inlet, (coarse_event(inlet, reason, now),)), (Unread(reason, content_type, body, size),)
+    )
 
 
 def coarse_event(inlet: Inlet, reason: str, now: Micros) -> Event:

@@ -50,6 +50,7 @@ class QueueLimits:
 class _Waiting:
     arrival: Arrival
     answer: asyncio.Future[None]
+    since: Micros
 
 
 class Committer:
@@ -75,11 +76,19 @@ class Committer:
         self._touches: dict[int, Touch] = {}
         self._flush_at: Micros = 0
         self._closing = False
+        self._writing_since: Micros | None = None
 
     @property
     def waiting(self) -> int:
         """Requests that wait to be committed."""
         return len(self._queue)
+
+    @property
+    def waiting_since(self) -> Micros | None:
+        """Since when the request that has waited longest waits, be it written already; None when none does."""
+        if self._writing_since is not None:
+            return self._writing_since
+        return self._queue[0].since if self._queue else None
 
     @property
     def unwritten(self) -> int:
@@ -93,7 +102,7 @@ class Committer:
         # A request larger than the whole bound is let in when nothing else waits: it could never come in otherwise.
         if self._closing or (full and self._queue):
             raise Overloaded
-        waiting = _Waiting(arrival, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(arrival, asyncio.get_running_loop().create_future(), self._clock.now())
         self._queue.append(waiting)
         self._queued_events += size
         self._wake.set()
@@ -109,7 +118,9 @@ class Committer:
                 await self._clock.wait(self._wake, self._until_flush())
             group = self._take()
             if group:
+                self._writing_since = group[0].since
                 await self._write(group)
+                self._writing_since = None
             elif self._touches and self._flush_due():
                 await self._flush_alone()
         while self._touches:

@@ -63,15 +63,17 @@ async def read_view(view: Reading, parse: ParseSettings) -> View:
     version = await config_version(view)
     services = {item.id: Service.model_validate(item.document) for item in await listed(view, "service")}
     inlets = {}
-    for item in await listed(view, "integration"):
+    # A heartbeat is a sender too, of one alert: its own silence.
+    for item in (*await listed(view, "integration"), *await listed(view, "heartbeat")):
         document = item.document
+        kind = document["kind"] if item.kind == "integration" else item.kind
         service_id = int(document["service_id"]) if document.get("service_id") else None
         service = services.get(service_id) if service_id else None
         inlets[item.id] = Inlet(
             integration_id=item.id,
             name=item.name,
-            kind=document["kind"],
-            settings=parse(document["kind"], document["settings"]),
+            kind=kind,
+            settings=parse(kind, document.get("settings", {})),
             service_id=service_id if service else None,
             grouping=service.grouping if service else Grouping(),
             impact=service.impact if service else "medium",

@@ -23,7 +23,7 @@ from app.dedup.episodes import Episode, Touch
 from app.dedup.lifecycle import Change, Known, decide
 from app.dedup.placing import place_new, settle
 from app.dedup.tables import unparsed
-from app.dedup.work import Work, Written
+from app.dedup.work import NewId, Work, Written
 from app.incidents import ledger
 from app.incidents.correlate import Suppress, grouping_key, never_pages
 from app.store import jobs
@@ -46,7 +46,7 @@ async def ingest(tx: Writing, directory: Directory, arrivals: Sequence[Arrival])
         # The settings of this transaction, not those of the moment the request came in.
         inlet = view.by_id.get(arrival.inlet.integration_id, arrival.inlet)
         for item in arrival.prepared:
-            _apply(tx, work, inlet, item)
+            apply(work, inlet, item, tx.new_id)
     await place_new(tx, work)
     await settle(tx, work)
     await episodes.insert_alerts(tx, list(work.new.values()))
@@ -58,8 +58,8 @@ async def ingest(tx: Writing, directory: Directory, arrivals: Sequence[Arrival])
     return work.written
 
 
-def _apply(tx: Writing, work: Work, inlet: Inlet, item: Prepared) -> None:
-    """Decides what one event does, and notes it."""
+def apply(work: Work, inlet: Inlet, item: Prepared, new_id: NewId) -> Change:
+    """Decides what one event does, and notes it in `work`. Touches nothing else."""
     episode = work.known.get(item.key_digest)
     known = None
     if episode is not None:
@@ -72,11 +72,12 @@ def _apply(tx: Writing, work: Work, inlet: Inlet, item: Prepared) -> None:
             episode.resolved_by,
         )
     change = decide(known, item.event, item.content, work.now)
-    work.written.changes[change.name] += 1
+    if inlet.integration_id > 0:  # what is synthetic is not counted
+        work.written.changes[change.name] += 1
     if change.kind in ("open", "orphan"):
-        _open(tx, work, inlet, item, change, episode)
+        _open(work, inlet, item, change, episode, new_id)
     elif episode is None or change.kind == "nothing":
-        return
+        pass
     elif change.kind == "repeat":
         work.written.touches.append(Touch(episode.id, 1, work.now, _expiry(inlet, item, work.now)))
     elif change.kind == "update":
@@ -86,6 +87,7 @@ def _apply(tx: Writing, work: Work, inlet: Inlet, item: Prepared) -> None:
         work.resolves.append((episode, inlet, item.event.ends_at, "sender"))
     else:
         work.acknowledged.append((episode, inlet))
+    return change
 
 
 def _expiry(inlet: Inlet, item: Prepared, now: Micros) -> Micros | None:
@@ -97,12 +99,12 @@ def _expiry(inlet: Inlet, item: Prepared, now: Micros) -> Micros | None:
     return now + after_s * SECOND if after_s else None
 
 
-def _open(tx: Writing, work: Work, inlet: Inlet, item: Prepared, change: Change, before: Episode | None) -> None:
+def _open(work: Work, inlet: Inlet, item: Prepared, change: Change, before: Episode | None, new_id: NewId) -> None:
     event = item.event
     ended = change.kind == "orphan"
     now = work.now
     episode = Episode(
-        id=tx.new_id(),
+        id=new_id(),
         episode=before.episode + 1 if before else 1,
         incident_id=None,
         content=item.content,

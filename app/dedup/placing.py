@@ -6,6 +6,7 @@ The decisions are those of `app/incidents`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -13,7 +14,7 @@ from sqlalchemy import select
 from app.clock import Micros
 from app.dedup import episodes
 from app.dedup.arrival import Prepared
-from app.dedup.work import Work
+from app.dedup.work import NewId, Work
 from app.incidents import ledger
 from app.incidents.correlate import Candidate, Join, place
 from app.incidents.incident import Entry, Incident, acknowledge, opened, raise_severity, resolve
@@ -35,10 +36,19 @@ async def place_new(tx: Writing, work: Work) -> None:
             .order_by(resources.c.id)
             .with_for_update(key_share=True)
         )
-    found = await ledger.open_by_grouping(tx, {key for _, _, _, key in work.waiting})
+    found = await ledger.open_by_grouping(tx, {key for _, _, _, key in work.waiting}, lock=True)
     loaded = {incident.id: incident for incident in found}
+    new = placed(work, loaded, tx.new_id)
+    await _write_placed(tx, work, loaded, new)
+
+
+def placed(work: Work, loaded: dict[int, Incident], new_id: NewId) -> list[Incident]:
+    """Decides the place of each alert that waits for one, and notes it; answers the incidents that are new.
+
+    `loaded` holds the open incidents of the alerts' groupings by id, and is added to. Touches nothing else.
+    """
     by_group: dict[bytes, list[Candidate]] = {}
-    for incident in found:
+    for incident in loaded.values():
         by_group.setdefault(incident.grouping, []).append(Candidate(incident.id, incident.last_alert_at))
     new: list[Incident] = []
     for row, inlet, item, key in work.waiting:
@@ -49,7 +59,7 @@ async def place_new(tx: Writing, work: Work) -> None:
             incident = loaded[placement.incident_id]
         else:
             incident = opened(
-                incident_id=tx.new_id(),
+                incident_id=new_id(),
                 number=0,
                 service_id=inlet.service_id,
                 title=item.event.title,
@@ -68,7 +78,7 @@ async def place_new(tx: Writing, work: Work) -> None:
         for candidate in candidates:
             if candidate.id == incident.id:
                 candidate.last_alert_at = work.now
-    await _write_placed(tx, work, loaded, new)
+    return new
 
 
 def _join(work: Work, incident: Incident, row: dict[str, Any], item: Prepared) -> None:
@@ -84,9 +94,7 @@ def _join(work: Work, incident: Incident, row: dict[str, Any], item: Prepared) -
 
 async def _write_placed(tx: Writing, work: Work, loaded: dict[int, Incident], new: list[Incident]) -> None:
     if new:
-        number = await counters.take(tx, "incident", len(new))
-        for offset, incident in enumerate(new):
-            incident.number = number + offset
+        await _number(tx, work, new)
         await ledger.add(tx, new)
         await jobs.add(
             tx,
@@ -95,6 +103,16 @@ async def _write_placed(tx: Writing, work: Work, loaded: dict[int, Incident], ne
         work.written.opened = len(new)
     fresh = {incident.id for incident in new}
     await ledger.save(tx, [incident for incident in loaded.values() if incident.id not in fresh])
+
+
+async def _number(tx: Writing, work: Work, new: list[Incident]) -> None:
+    """Each takes the next number; a synthetic one, of a service below zero, uses none up: its number stays 0."""
+    counted = [incident for incident in new if (incident.service_id or 0) >= 0]
+    if counted:
+        number = await counters.take(tx, "incident", len(counted))
+        for offset, incident in enumerate(counted):
+            incident.number = number + offset
+    work.written.synthetic = len(new) - len(counted)
 
 
 async def settle(tx: Writing, work: Work) -> None:
@@ -108,10 +126,21 @@ async def settle(tx: Writing, work: Work) -> None:
         else:
             stored.append({"id": episode.id, **end})
     await episodes.resolve_alerts(tx, stored)
-    touched = [item[0].incident_id for item in work.resolves]
-    touched += [item[0].incident_id for item in work.graver]
-    touched += [item[0].incident_id for item in work.acknowledged]
-    loaded = await ledger.load(tx, (found for found in touched if found is not None), lock=True)
+    loaded = await ledger.load(tx, touched(work), lock=True)
+    settled(work, loaded)
+    await ledger.save(tx, list(loaded.values()))
+
+
+def touched(work: Work) -> set[int]:
+    """The incidents of the alerts that ended, worsened or were acknowledged."""
+    found = [item[0].incident_id for item in work.resolves]
+    found += [item[0].incident_id for item in work.graver]
+    found += [item[0].incident_id for item in work.acknowledged]
+    return {incident_id for incident_id in found if incident_id is not None}
+
+
+def settled(work: Work, loaded: Mapping[int, Incident]) -> None:
+    """Decides what becomes of the incidents in `loaded`, and notes it. Touches nothing else."""
     for episode, severity, because in work.graver:
         if (incident := loaded.get(episode.incident_id or 0)) and (
             entry := raise_severity(incident, severity, because)
@@ -126,7 +155,6 @@ async def settle(tx: Writing, work: Work) -> None:
     for episode, inlet, _, by in work.resolves:
         if incident := loaded.get(episode.incident_id or 0):
             work.entries += recovered(incident, by, work.now, auto_resolve=inlet.auto_resolve)
-    await ledger.save(tx, list(loaded.values()))
 
 
 def recovered(incident: Incident, by: str, now: Micros, *, auto_resolve: bool) -> list[tuple[int, Entry]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,9 @@ from app.dedup.directory import Inlet
 from app.dedup.episodes import Episode, Touch
 from app.incidents.incident import Entry
 
+NewId = Callable[[], int]
+"""Where the ids of new alerts and incidents come from."""
+
 
 @dataclass(slots=True)
 class Written:
@@ -20,6 +24,8 @@ class Written:
     changes: Counter[str] = field(default_factory=Counter)
     touches: list[Touch] = field(default_factory=list)
     opened: int = 0
+    synthetic: int = 0
+    """How many of those opened are synthetic (app/watch/synthetic.py): nobody counts them."""
 
 
 @dataclass(slots=True)

@@ -15,7 +15,9 @@ from app.incidents.states import Move, State, after
 from app.store.resources import Refused
 
 Resolution = Literal["fix", "workaround", "recovered", "false_alarm"]
-Escalation = Literal["waiting", "running", "stopped", "exhausted"]
+Escalation = Literal["waiting", "running", "fallback", "stopped", "exhausted"]
+"""Where paging stands: not begun; levels are told; nobody was reached and the fallback is told; somebody has it, or it is
+over; everybody was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +188,8 @@ def raise_severity(incident: Incident, severity: str, because: str) -> Entry | N
     worst = worse(incident.severity, severity)
     if worst == incident.severity:
         return None
-    before = incident.priority
+    was, before = incident.severity, incident.priority
     incident.severity = worst
     incident.urgency = urgency_of(worst)
     incident.priority = priority_of(incident.impact, urgency_of(worst))
-    return Entry("severity_raised", "tocsin", f"{before} became {incident.priority}: {because}", {"severity": worst})
+    return Entry("severity_raised", "tocsin", f"{before} became {incident.priority}: {because}", {"severity": worst, "was": was})

@@ -47,8 +47,8 @@ async def by_number(view: Reading, number: int, *, lock: bool = False) -> Incide
     return _of(row) if row else None
 
 
-async def open_by_grouping(tx: Writing, groupings: Iterable[bytes]) -> list[Incident]:
-    """The open incidents of these groupings, locked."""
+async def open_by_grouping(view: Reading, groupings: Iterable[bytes], *, lock: bool = False) -> list[Incident]:
+    """The open incidents of these groupings. With `lock` nobody else changes them until the transaction ends."""
     wanted = sorted(set(groupings))
     found: list[Incident] = []
     for start in range(0, len(wanted), 500):
@@ -59,9 +59,10 @@ async def open_by_grouping(tx: Writing, groupings: Iterable[bytes]) -> list[Inci
                 text(OPEN),
             )
             .order_by(incidents.c.id)
-            .with_for_update()
         )
-        found += [_of(row) for row in await tx.conn.execute(question)]
+        if lock:
+            question = question.with_for_update()
+        found += [_of(row) for row in await view.conn.execute(question)]
     return found
 
 

@@ -169,7 +169,7 @@ def _dressed(message: Message, limits: Limits) -> dict[str, Any]:
     return {
         "title": title_of(message, limits.title),
         "body": "\n".join(line for line in lines if line) or "(no text)",
-        "notify_type": apprise.NotifyType.INFO if message.kind == "test" else loud,
+        "notify_type": loud if message.kind != "test" and message.severity else apprise.NotifyType.INFO,
         "body_format": apprise.NotifyFormat.TEXT,
         "overflow": apprise.OverflowMode.TRUNCATE,
     }

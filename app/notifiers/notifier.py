@@ -74,9 +74,10 @@ class Message:
     text: str
     """A few lines of plain text: service, severity, why you, since when. Hostile content; dress it, never trust it."""
     url: str
-    """Where the page is answered (the signed link)."""
-    priority: str = "P3"
-    severity: str = "error"
+    """Where the page is answered (the signed link); empty where there is nothing to answer."""
+    priority: str = ""
+    severity: str = ""
+    """Of the incident; both are empty in what is about no incident, and then nothing is said of them."""
     urgency: Literal["high", "low"] = "high"
     incident: int | None = None
     """The incident's number."""

@@ -75,7 +75,7 @@ def publication(topic: str, message: Message, limits: Limits) -> dict[str, Any]:
     return body
 
 
-_TAGS: Final = {"critical": "rotating_light", "error": "rotating_light", "info": "information_source"}
+_TAGS: Final = {"": "bell", "critical": "rotating_light", "error": "rotating_light", "info": "information_source"}
 
 
 def priority_of(message: Message) -> int:

@@ -29,11 +29,23 @@ from app.notifiers.guard import Allowed, read_allowance
 from app.notifiers.smtp import MailServer, Reply, read_mail_server, submit
 from app.notifiers.threads import Threads
 
-__all__ = ["Answer", "Forbidden", "NoAnswer", "NotSent", "Outbound", "OutboundError", "OutboundSettings", "Reply"]
+__all__ = [
+    "Answer",
+    "Forbidden",
+    "Got",
+    "NoAnswer",
+    "NotSent",
+    "Outbound",
+    "OutboundError",
+    "OutboundSettings",
+    "Reply",
+]
 
 MAX_BODY: Final = 64 * 1024
 MAX_THREADS: Final = 8
 _KEPT_HEADERS: Final = ("content-type", "retry-after")
+_FETCH_TIMES: Final = 3
+"""How many times longer than sending a message fetching a file may take: nobody waits for it."""
 _CONNECT_SHARE: Final = 0.5
 """How much of the time may go into connecting: a dead address must leave time to say so."""
 
@@ -67,6 +79,18 @@ class Answer:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError:
             return None
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """A whole answer to a request for a file, never trusted."""
+
+    status: int
+    headers: Mapping[str, str]
+    """In lower case, all of them."""
+    body: bytes = b""
+    whole: bool = True
+    """False: the body was larger than allowed, and was not read to its end."""
 
 
 def system_trust() -> ssl.SSLContext:
@@ -123,10 +147,29 @@ class Outbound:
         Raises NotSent (Forbidden when the address may not be dialled) or NoAnswer; cancelling closes the connection.
         """
         stage = _Stage(self.timeout_s)
-        request = self._request(url, json, content, headers, stage)
+        if json is not None:
+            content, headers = orjson.dumps(json), {"Content-Type": "application/json", **(headers or {})}
+        request = self._request("POST", url, content, headers, stage)
+        got = await self._exchanged(request, stage, MAX_BODY, self.deadline() if deadline is None else deadline)
+        kept = {name: got.headers[name] for name in _KEPT_HEADERS if name in got.headers}
+        return Answer(got.status, kept, got.body.decode("utf-8", "replace"))
+
+    async def get(self, url: str, *, headers: Mapping[str, str], limit_bytes: int, deadline: float) -> Got:
+        """Asks for a file once; no redirect is followed. Any status is an answer, a larger body is cut (`whole`).
+
+        Raises NotSent (Forbidden when the address may not be dialled) or NoAnswer.
+        """
+        stage = _Stage(self.timeout_s)
+        return await self._exchanged(self._request("GET", url, None, headers, stage), stage, limit_bytes, deadline)
+
+    def fetch_deadline(self) -> float:
+        """The loop's time by which fetching a file that begins now must have ended, redirects included."""
+        return asyncio.get_running_loop().time() + _FETCH_TIMES * self.timeout_s
+
+    async def _exchanged(self, request: httpx.Request, stage: _Stage, limit_bytes: int, deadline: float) -> Got:
         try:
-            async with asyncio.timeout_at(self.deadline() if deadline is None else deadline):
-                return await self._transport.answer(request)
+            async with asyncio.timeout_at(deadline):
+                return await self._transport.answer(request, limit_bytes)
         except TimeoutError:
             raise stage.failure(request.url.host, "no answer in time") from None
         except stage.TROUBLE as error:
@@ -153,7 +196,7 @@ class Outbound:
         await self._transport.aclose()
 
     def _request(
-        self, url: str, json: Any, content: bytes | None, headers: Mapping[str, str] | None, stage: _Stage
+        self, method: str, url: str, content: bytes | None, headers: Mapping[str, str] | None, stage: _Stage
     ) -> httpx.Request:
         # No compression: a small answer can't grow into a big one.
         sent = {
@@ -162,11 +205,8 @@ class Outbound:
             "Accept": "*/*",
             **(headers or {}),
         }
-        if json is not None:
-            content = orjson.dumps(json)
-            sent.setdefault("Content-Type", "application/json")
         try:
-            request = httpx.Request("POST", url, headers=sent, content=content or b"", extensions=stage.extensions())
+            request = httpx.Request(method, url, headers=sent, content=content or b"", extensions=stage.extensions())
         except (httpx.InvalidURL, UnicodeError):
             raise Forbidden("the address is not a valid URL") from None
         where = request.url
@@ -240,7 +280,7 @@ class _Transport:
             network_backend=network,
         )  # fmt: skip
 
-    async def answer(self, request: httpx.Request) -> Answer:
+    async def answer(self, request: httpx.Request, limit_bytes: int) -> Got:
         url = request.url
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         sent = httpcore.Request(
@@ -248,25 +288,23 @@ class _Transport:
         )
         response = await self._pool.handle_async_request(sent)
         try:
-            body = await _head(response.aiter_stream())
+            body, whole = await _head(response.aiter_stream(), limit_bytes)
         finally:
             await response.aclose()
-        headers = httpx.Headers(response.headers)
-        kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
-        return Answer(response.status, kept, body.decode("utf-8", "replace"))
+        return Got(response.status, dict(httpx.Headers(response.headers)), body, whole)
 
     async def aclose(self) -> None:
         await self._pool.aclose()
 
 
-async def _head(chunks: AsyncIterable[bytes]) -> bytes:
-    """The first MAX_BODY bytes; the rest is not even read."""
+async def _head(chunks: AsyncIterable[bytes], limit_bytes: int) -> tuple[bytes, bool]:
+    """The first `limit_bytes` and whether that is all; the rest is not even read."""
     read = bytearray()
     async for chunk in chunks:
         read += chunk
-        if len(read) >= MAX_BODY:
+        if len(read) > limit_bytes:
             break
-    return bytes(read[:MAX_BODY])
+    return bytes(read[:limit_bytes]), len(read) <= limit_bytes
 
 
 def _sender(settings: OutboundSettings) -> str | None:

@@ -3,6 +3,13 @@
 The job stays one row for the whole escalation: after each level it is put back, due when the next level is to be told.
 A level's timer starts when the first try to send one of its pages started, not when it was planned, so that a stall of
 ours never makes levels follow each other faster than the policy says.
+
+Where the policy has ended and nothing of it could be sent, its fallback is told, once, as if it were a level after the last:
+
+    running ── a page was sent ─────────────────> exhausted
+       └────── none, and there is a fallback ──> fallback ── a page was sent ──> exhausted
+       └────── none, nor a fallback ──┐              └────── none ──> exhausted and undelivered: the console is told
+                                      └───────────────────────────────────────────^
 """
 
 from __future__ import annotations
@@ -10,32 +17,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
 from app.clock import SECOND, Micros
 from app.incidents import ledger
 from app.incidents.incident import Entry, Incident
-from app.incidents.service import Service
-from app.paging.plan import LevelPlan, Missed, PlannedPage, Position, Reached, next_position, plan_level
-from app.paging.policy import Policy
-from app.paging.recipients import LAST_RESORT, UNCONFIGURED, console, find
-from app.paging.tables import attempts, pages
-from app.store import jobs, resources
+from app.paging.course import (
+    Rules,
+    ends_at,
+    fallback_plan,
+    last_told,
+    reached_anybody,
+    rules_of,
+    turns,
+    urgency_of,
+)
+from app.paging.plan import LevelPlan, Missed, PlannedPage, Position, Reached, plan_level
+from app.paging.recipients import LAST_RESORT, UNCONFIGURED, console
+from app.paging.tables import pages
+from app.store import jobs
 from app.store.database import Writing
 
 CLAIMED_AT_ONCE = 4
 """Pages of a level that the same worker sends at once; the rest is for whoever has a hand free."""
 NOT_STARTED_PAUSE = 2 * SECOND
 """How long to look away while no try of the level before has started."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The policy that is followed, as it is now; None: nothing is configured."""
-
-    policy: Policy | None
-    id: int | None = None
-    version: int | None = None
+WORTH_SAYING = 10 * SECOND
+"""Planned less late than this, a page is called in time."""
+UNDER_WAY_PAUSE = 15 * SECOND
+"""How long to look away while pages of the fallback are still being tried: only when all have failed is nobody reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,86 +65,61 @@ async def escalate(tx: Writing, job: jobs.Job, lease: Micros) -> Escalated:
     if incident is None or incident.epoch != job.payload["epoch"] or incident.state != "triggered":
         await jobs.finish(tx, job)
         return Escalated()
-    rules = await _rules(tx, incident)
+    rules = await rules_of(tx, incident.service_id)
     wait_until = await _level_before_ends(tx, incident, rules)
     if wait_until is not None and wait_until > tx.now:
         await jobs.put_back(tx, job, wait_until)
         return Escalated()
-    return await _tell(tx, job, incident, rules, lease)
+    if incident.escalation == "fallback":
+        return await _exhausted(
+            tx, job, incident, "the fallback was told too and nobody acknowledged", "nor did the fallback"
+        )
+    done = await _tell(tx, job, incident, rules, lease)
+    await _mark_late(tx, incident, tx.now - job.due_at)
+    return done
 
 
-async def _rules(tx: Writing, incident: Incident) -> Rules:
-    if incident.service_id is None:
-        return Rules(None)
-    found = (await resources.load(tx, "service", [incident.service_id])).get(incident.service_id)
-    policy_id = Service.model_validate(found.document).policy_id if found else None
-    if policy_id is None:
-        return Rules(None)
-    policy = (await resources.load(tx, "policy", [int(policy_id)])).get(int(policy_id))
-    return Rules(Policy.model_validate(policy.document), policy.id, policy.version) if policy else Rules(None)
+async def _mark_late(tx: Writing, incident: Incident, late: Micros) -> None:
+    """Pages that were planned late were due when they should have been planned: each says by how much it is late.
+
+    When they are sent is left as it is: a person's ways follow each other by the person's own delays, however late.
+    """
+    if late < WORTH_SAYING:
+        return
+    planned_now = (pages.c.incident_id == incident.id, pages.c.created_at == tx.now, pages.c.due_at > 0)
+    await tx.conn.execute(update(pages).where(*planned_now).values(due_at=pages.c.due_at - late))
 
 
 async def _level_before_ends(tx: Writing, incident: Incident, rules: Rules) -> Micros | None:
-    """When the level told last has had its time; None when there was none, or all of its pages have failed."""
-    if incident.escalation != "running" or incident.level == 0 or rules.policy is None:
+    """When what was told last has had its time; None when that was nothing, or all of its pages have failed."""
+    told = await last_told(tx, incident, rules)
+    if told is None or not told.alive:
         return None
-    told = incident.level - 1
-    if told >= len(rules.policy.levels):
-        return None
-    of_level = (
-        pages.c.incident_id == incident.id,
-        pages.c.epoch == incident.epoch,
-        pages.c.round == incident.round,
-        pages.c.level == told,
-    )
-    open_pages = (
-        await tx.conn.execute(
-            select(func.count()).where(*of_level, pages.c.state.in_(("waiting", "sent")), pages.c.fallback.is_(False))
-        )
-    ).scalar_one()
-    # A fallback that is on its way after a failure counts as open too: it has a try, or is due.
-    rescue = (
-        await tx.conn.execute(
-            select(func.count()).where(
-                *of_level, pages.c.fallback.is_(True), pages.c.state.in_(("waiting", "sent")), pages.c.due_at > 0
-            )
-        )
-    ).scalar_one()
-    if not open_pages and not rescue:
-        return None
-    first = (
-        await tx.conn.execute(
-            select(func.min(attempts.c.started_at)).join(pages, pages.c.id == attempts.c.page_id).where(*of_level)
-        )
-    ).scalar()
-    if first is None:
+    until = ends_at(told)
+    if until is None:
         return tx.now + NOT_STARTED_PAUSE
-    return int(first) + rules.policy.levels[told].delay_s * SECOND
+    if until <= tx.now and incident.escalation == "fallback" and not await reached_anybody(tx, incident):
+        return tx.now + UNDER_WAY_PAUSE
+    return until
 
 
 async def _tell(tx: Writing, job: jobs.Job, incident: Incident, rules: Rules, lease: Micros) -> Escalated:
     """Tells the next level that reaches somebody. Levels that reach nobody are named and passed over at once."""
     if rules.policy is None:
         return await _unconfigured(tx, job, incident, lease)
-    passed = 0
-    while True:
-        position = next_position(
-            Position(incident.level, incident.round), len(rules.policy.levels), rules.policy.repeat
-        )
-        if position is None or passed >= len(rules.policy.levels):
-            return await _exhausted(tx, job, incident, reached_nobody=passed >= len(rules.policy.levels))
-        incident.level, incident.round = position.level, position.round
-        plan = plan_level(await find(tx, rules.policy, position.level), "high" if incident.urgency == "high" else "low")
+    claimed: list[jobs.Job] = []
+    told = await turns(tx, rules.policy, Position(incident.level, incident.round), urgency_of(incident))
+    for turn in told:
+        incident.level, incident.round = turn.position.level, turn.position.round
         incident.policy_id, incident.policy_version = rules.id, rules.version
-        claimed = await _write_level(tx, incident, plan, rules, lease)
+        claimed = await _write_level(tx, incident, turn.plan, rules, lease)
         incident.level += 1
         incident.escalation = "running"
-        if plan.pages:
-            break
-        passed += 1
+    if not told or not told[-1].plan.pages:
+        return await _ended(tx, job, incident, rules, lease)
     await ledger.save(tx, [incident])
-    await jobs.put_back(tx, job, tx.now + rules.policy.levels[position.level].delay_s * SECOND)
-    return Escalated(pages=len(plan.pages), claimed=tuple(claimed))
+    await jobs.put_back(tx, job, tx.now + rules.policy.levels[told[-1].position.level].delay_s * SECOND)
+    return Escalated(pages=len(told[-1].plan.pages), claimed=tuple(claimed))
 
 
 async def _write_level(tx: Writing, incident: Incident, plan: LevelPlan, rules: Rules, lease: Micros) -> list[jobs.Job]:
@@ -146,10 +131,24 @@ async def _write_level(tx: Writing, incident: Incident, plan: LevelPlan, rules: 
         "level_told" if plan.pages else "level_reached_nobody",
         "tocsin",
         f"{level}: {told}{missed}",
-        {"level": incident.level, "round": incident.round, "policy_version": rules.version},
+        {
+            "level": incident.level,
+            "round": incident.round,
+            "policy_id": None if rules.id is None else str(rules.id),
+            "policy_version": rules.version,
+            "missed": _missed(plan),
+        },
     )
     await ledger.record(tx, [(incident.id, entry)])
     return claimed
+
+
+def _missed(plan: LevelPlan) -> list[dict[str, str | None]]:
+    """Who was not told and why, for whoever asks later."""
+    return [
+        {"reason": one.reason, "person_id": None if one.person_id is None else str(one.person_id)}
+        for one in plan.missed
+    ]
 
 
 async def _write_pages(
@@ -211,16 +210,47 @@ async def _unconfigured(tx: Writing, job: jobs.Job, incident: Incident, lease: M
     return Escalated(pages=1, claimed=tuple(claimed))
 
 
-async def _exhausted(tx: Writing, job: jobs.Job, incident: Incident, *, reached_nobody: bool) -> Escalated:
+async def _ended(tx: Writing, job: jobs.Job, incident: Incident, rules: Rules, lease: Micros) -> Escalated:
+    """All levels were told or passed over: whoever is to be told rather than nobody comes next, if it comes to that."""
+    if rules.policy is not None and rules.policy.fallback and not await reached_anybody(tx, incident):
+        told = await _tell_fallback(tx, job, incident, rules, lease)
+        if told is not None:
+            return told
+    return await _exhausted(tx, job, incident, "all levels were told and nobody acknowledged", "")
+
+
+async def _tell_fallback(
+    tx: Writing, job: jobs.Job, incident: Incident, rules: Rules, lease: Micros
+) -> Escalated | None:
+    """Tells the policy's fallback; None when it leads to nobody either."""
+    assert rules.policy is not None
+    plan = await fallback_plan(tx, rules.policy, urgency_of(incident))
+    incident.policy_id, incident.policy_version = rules.id, rules.version
+    missed = "; ".join(one.reason for one in plan.missed)
+    detail = {"policy_id": str(rules.id), "policy_version": rules.version, "missed": _missed(plan)}
+    if not plan.pages:
+        said = f"nobody could be reached, and the fallback leads to nobody: {missed}"
+        await ledger.record(tx, [(incident.id, Entry("fallback_reached_nobody", "tocsin", said, detail))])
+        return None
+    told = ", ".join(dict.fromkeys(page.recipient for page in plan.pages))
+    said = f"nobody could be reached, so the fallback is told: {told}" + (f"; {missed}" if missed else "")
+    entry = Entry("fallback_told", "tocsin", said, detail)
+    # The entry first: a story that is read in order says why before it says who.
+    await ledger.record(tx, [(incident.id, entry)])
+    claimed = await _write_pages(tx, incident, plan.pages, rules, lease)
+    incident.escalation = "fallback"
+    await ledger.save(tx, [incident])
+    await jobs.put_back(tx, job, tx.now + rules.policy.levels[-1].delay_s * SECOND)
+    return Escalated(pages=len(plan.pages), claimed=tuple(claimed))
+
+
+async def _exhausted(tx: Writing, job: jobs.Job, incident: Incident, told: str, nor: str) -> Escalated:
     """The policy has ended and nobody has it: said loudly, and the console is told when nobody was reached at all."""
-    sent = select(func.count()).where(
-        pages.c.incident_id == incident.id, pages.c.epoch == incident.epoch, pages.c.state == "sent"
-    )
-    undelivered = not (await tx.conn.execute(sent)).scalar_one()
+    undelivered = not await reached_anybody(tx, incident)
     found: list[Reached | Missed] = [console(LAST_RESORT)] if undelivered else []
     if found:
         await _write_pages(tx, incident, plan_level(found, "high").pages, Rules(None), lease=0)
-    why = "no level reached anybody" if reached_nobody else "all levels were told and nobody acknowledged"
+    why = f"no level reached anybody{', ' + nor if nor else ''}" if undelivered else told
     kind = "undelivered" if undelivered else "policy_exhausted"
     await ledger.record(tx, [(incident.id, Entry(kind, "tocsin", f"the policy has ended: {why}"))])
     incident.escalation = "exhausted"

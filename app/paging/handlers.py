@@ -14,8 +14,11 @@ from app.metrics import Metrics
 from app.notifiers.notifier import Notifier, Outcome, Refused, Unknown
 from app.notifiers.outbound import Outbound
 from app.notifiers.registry import BadAddress, parse_address
+from app.notifiers.sink import KIND as SYNTHETIC
+from app.paging import notify
 from app.paging.deliver import LinkMaker, Try, begin, lateness_s, record
 from app.paging.escalate import escalate
+from app.paging.notify import NoticeTry
 from app.paging.retry import outcome_name
 from app.paging.worker import Handler
 from app.store.database import Store
@@ -52,7 +55,12 @@ class Paging:
 
     def handlers(self) -> dict[str, Handler]:
         """By kind of job."""
-        return {"escalate": self.escalate, "deliver": self.deliver, "ack_expiry": self.ack_expiry}
+        return {
+            "escalate": self.escalate,
+            "deliver": self.deliver,
+            "ack_expiry": self.ack_expiry,
+            "notice": self.notice,
+        }
 
     async def escalate(self, job: Job) -> Sequence[Job]:
         """Tells the next level; answers the pages it has claimed."""
@@ -72,20 +80,37 @@ class Paging:
         tried = await self._store.write(begin, job, self._maker)
         if tried is None:
             return ()
-        self._metrics.page_delay_seconds.observe(lateness_s(tried, self._clock.now()))
+        late_s = lateness_s(tried, self._clock.now())
         outcome = await self.send(tried)
         self._metrics.page_outcomes.labels(tried.notifier, outcome_name(outcome)).inc()
         await self._store.write(record, tried, outcome)
-        log.info(
-            "page_tried",
-            page=tried.page_id,
-            number=tried.number,
-            notifier=tried.notifier,
-            outcome=outcome_name(outcome),
-        )
+        # The synthetic page of each minute is nobody's page.
+        if tried.notifier != SYNTHETIC:
+            self._metrics.page_delay_seconds.observe(late_s)
+            log.info(
+                "page_tried",
+                page=tried.page_id,
+                number=tried.number,
+                notifier=tried.notifier,
+                outcome=outcome_name(outcome),
+            )
         return ()
 
-    async def send(self, tried: Try) -> Outcome:
+    async def notice(self, job: Job) -> Sequence[Job]:
+        """One try of one notice."""
+        begun = await self._store.write(notify.begin, job)
+        if isinstance(begun, NoticeTry):
+            outcome = await self.send(begun)
+            self._metrics.notice_outcomes.labels(begun.notifier, outcome_name(outcome)).inc()
+            ended = await self._store.write(notify.record, begun, outcome)
+        else:
+            ended = begun
+        if ended is not None:
+            self._metrics.notices.labels(ended.kind, ended.state).inc()
+            log.info("notice_ended", notice=job.subject, kind=ended.kind, state=ended.state, detail=ended.detail)
+        return ()
+
+    async def send(self, tried: Try | NoticeTry) -> Outcome:
         """Calls the notifier and turns everything it may do into an outcome."""
         notifier = self._notifiers.get(tried.notifier)
         if notifier is None:

@@ -1,31 +1,21 @@
 """The signed links by which a page is answered: made here, read here, and worth nothing anywhere else. Pure.
 
 A link says which incident, whose it is, what it may do and until when, and is signed over all of it. It is packed as
-bytes, because it has to fit into one SMS: about 75 characters for a short name. Each link has exactly one spelling (a
-text that only decodes to the same bytes is refused), and it always ends in a letter, so that no program that finds
-links in plain text leaves its last character out.
-
-    LinkError
-    ├── Forged    we never made this, or somebody changed it
-    └── Expired   we made it, and its time is over
+bytes (tokens.py), because it has to fit into one SMS: about 75 characters for a short name.
 
 Must never know whether the incident exists, nor read a clock: `now` is handed in.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import struct
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Literal, get_args
 
-from itsdangerous import Signer
-from itsdangerous.encoding import base64_decode, base64_encode
-from itsdangerous.signer import HMACAlgorithm
-
 from app.clock import HOUR, SECOND, Micros
+from app.paging.tokens import Expired, Forged, LinkError, opened, signed
+
+__all__ = ["ACTIONS", "Expired", "Forged", "Link", "LinkAction", "LinkError", "beside", "make", "read", "write"]
 
 LinkAction = Literal["acknowledge", "resolve", "escalate", "snooze"]
 ACTIONS: tuple[LinkAction, ...] = get_args(LinkAction)
@@ -33,25 +23,11 @@ ACTIONS: tuple[LinkAction, ...] = get_args(LinkAction)
 
 SALT = "tocsin.link.1"
 """Keeps these signatures apart from any other made with the same secret. The number is that of the format."""
-SIGNATURE_BYTES = 16
-"""HMAC-SHA256 cut to 128 bits: as hard to forge as ever anybody needs, and 21 characters shorter."""
 MAX_TOKEN = 1_400
 """A name of 200 code points fits; whatever is longer is not looked at."""
 
 _HEAD = struct.Struct(">BQQIII")
 """Action, incident, person (0: none), number, epoch, end in seconds. The name follows as UTF-8."""
-
-
-class LinkError(Exception):
-    """This link opens nothing."""
-
-
-class Forged(LinkError):
-    """We never made this, or somebody changed it."""
-
-
-class Expired(LinkError):
-    """We made it, and its time (or its person's) is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +46,6 @@ class Link:
     def actor(self) -> str:
         """Who acts by this link, for the timeline. A channel's link is in many hands, and says so."""
         return self.recipient if self.person_id is not None else f"someone via {self.recipient}"
-
-
-class _Cut(HMACAlgorithm):
-    def get_signature(self, key: bytes, value: bytes) -> bytes:
-        return super().get_signature(key, value)[:SIGNATURE_BYTES]
-
-
-@lru_cache(maxsize=4)
-def _signer(secret: str) -> Signer:
-    if not secret:
-        raise ValueError("links can't be signed without a secret")
-    return Signer(
-        secret, salt=SALT, key_derivation="hmac", digest_method=hashlib.sha256, algorithm=_Cut(hashlib.sha256)
-    )
 
 
 def make(
@@ -113,7 +75,7 @@ def write(secret: str, link: Link) -> str:
         link.epoch,
         link.expires_at // SECOND,
     )
-    return _signer(secret).sign(base64_encode(head + link.recipient.encode("utf-8", "replace"))).decode()
+    return signed(secret, SALT, head + link.recipient.encode("utf-8", "replace"))
 
 
 def beside(secret: str, link: Link, action: LinkAction, epoch: int = 0) -> str:
@@ -123,13 +85,7 @@ def beside(secret: str, link: Link, action: LinkAction, epoch: int = 0) -> str:
 
 def read(secret: str, token: str, now: Micros) -> Link:
     """What a token says. Raises Forged or Expired; nothing in either tells more than that."""
-    value, dot, _ = token.rpartition(".")
-    if not dot or len(token) > MAX_TOKEN or not token.isascii():
-        raise Forged("not a link of ours")
-    # Signed again and compared as text, not decoded and compared as bytes: base64 spells the same bytes in many ways.
-    if not hmac.compare_digest(_signer(secret).sign(value), token.encode()):
-        raise Forged("not a link of ours")
-    packed = base64_decode(value)
+    packed = opened(secret, SALT, token, MAX_TOKEN)
     action, incident_id, person_id, number, epoch, end_s = _HEAD.unpack_from(packed)
     link = Link(
         action=ACTIONS[action],

@@ -30,6 +30,8 @@ class Missed:
     """A target that led to nobody, and why."""
 
     reason: str
+    person_id: int | None = None
+    """Who would have been told, where that is somebody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class PlannedPage:
     delay_s: int
     fallback: bool
     schedule_id: int | None
+    label: str = ""
+    """What its person calls the contact method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,8 @@ def plan_level(found: Iterable[Reached | Missed], urgency: Urgency) -> LevelPlan
             planned = _pages_of(one, urgency)
             pages += planned
             if not planned:
-                missed.append(Missed(f"{one.name} has no contact method that is enabled"))
+                person_id = one.id if one.person else None
+                missed.append(Missed(f"{one.name} has no contact method that is enabled", person_id))
     return LevelPlan(tuple(pages), tuple(missed))
 
 
@@ -90,6 +95,7 @@ def _page(one: Reached, method: ContactMethod, delay_s: int, *, fallback: bool) 
         delay_s=delay_s,
         fallback=fallback,
         schedule_id=one.schedule_id,
+        label=method.label,
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from app.oncall.schedule import MAX_ROLE
 
 
 class Target(BaseModel):
@@ -14,6 +16,18 @@ class Target(BaseModel):
 
     kind: Literal["person", "schedule", "team", "channel"]
     id: str
+    role: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_ROLE,
+        description="Of a schedule: only who is on call in this role, such as secondary. None: everybody on call in it.",
+    )
+
+    @model_validator(mode="after")
+    def _role_of_a_schedule(self) -> Target:
+        if self.role is not None and self.kind != "schedule":
+            raise ValueError(f"`role` has a meaning for schedules only; leave it out for a {self.kind}")
+        return self
 
 
 class Level(BaseModel):
@@ -34,6 +48,11 @@ class Policy(BaseModel):
     description: str = Field(default="", max_length=2_000)
     levels: tuple[Level, ...] = Field(min_length=1, max_length=20)
     repeat: int = Field(default=2, ge=0, le=9, description="How often all levels are gone through again.")
+    fallback: tuple[Target, ...] = Field(
+        default=(),
+        max_length=10,
+        description="Told rather than nobody: when the policy has ended and no page of it could be sent.",
+    )
 
 
 class Channel(BaseModel):

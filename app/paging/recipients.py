@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.oncall.overrides import overrides_of, schedule_of, why
-from app.oncall.resolve import NOBODY, on_call
+from app.oncall.facts import mentioned, rotas, why
+from app.oncall.resolve import NOBODY, OnCall, on_call
 from app.paging.plan import Missed, Reached
-from app.paging.policy import Channel, Policy, Target
+from app.paging.policy import Channel, Target
 from app.people.person import ContactMethod, Person
 from app.people.team import Team
 from app.store import resources
@@ -23,7 +23,7 @@ LAST_RESORT = "the policy reached nobody, so the console is told"
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything the targets of one level may lead to."""
+    """Everything that targets may lead to."""
 
     people: dict[int, Resource]
     schedules: dict[int, Resource]
@@ -35,14 +35,13 @@ def _ids(targets: Sequence[Target], kind: str) -> list[int]:
     return [int(target.id) for target in targets if target.kind == kind]
 
 
-async def find(view: Reading, policy: Policy, level: int) -> list[Reached | Missed]:
-    """Who the targets of `level` lead to now, in order; what leads nowhere says why."""
-    targets = policy.levels[level].targets
+async def find(view: Reading, targets: Sequence[Target]) -> list[Reached | Missed]:
+    """Who these targets lead to now, in order; what leads nowhere says why."""
     schedules = await resources.load(view, "schedule", _ids(targets, "schedule"))
     teams = await resources.load(view, "team", _ids(targets, "team"))
     channels = await resources.load(view, "channel", _ids(targets, "channel"))
     duties = await _duties(view, schedules)
-    wanted = set(_ids(targets, "person")) | {person_id for found in duties.values() for person_id, _ in found[0]}
+    wanted = set(_ids(targets, "person")) | mentioned(duty for found in duties.values() for duty in found.people)
     for team in teams.values():
         wanted |= {int(member.person_id) for member in Team.model_validate(team.document).members}
     facts = Facts(await resources.load(view, "person", wanted), schedules, teams, channels)
@@ -52,20 +51,13 @@ async def find(view: Reading, policy: Policy, level: int) -> list[Reached | Miss
     return found
 
 
-async def _duties(view: Reading, schedules: dict[int, Resource]) -> dict[int, tuple[list[tuple[int, str]], str]]:
-    """For each schedule: (person, why) of everybody on call now, and why there is nobody."""
-    taken = await overrides_of(view, schedules, view.now, view.now + 1)
-    answers = {}
-    for schedule_id, schedule in schedules.items():
-        answer = on_call(schedule_of(schedule.document), taken[schedule_id], view.now)
-        people = [(int(duty.person), why(duty, schedule.name)) for duty in answer.people]
-        answers[schedule_id] = (people, NOBODY[answer.nobody] if answer.nobody else "")
-    return answers
+async def _duties(view: Reading, schedules: dict[int, Resource]) -> dict[int, OnCall]:
+    """Who is on call now, in each schedule."""
+    known = await rotas(view, schedules, view.now, view.now + 1)
+    return {schedule_id: on_call(rota, view.now) for schedule_id, rota in known.items()}
 
 
-def _of_target(
-    target: Target, facts: Facts, duties: dict[int, tuple[list[tuple[int, str]], str]]
-) -> list[Reached | Missed]:
+def _of_target(target: Target, facts: Facts, duties: dict[int, OnCall]) -> list[Reached | Missed]:
     key = int(target.id)
     match target.kind:
         case "person":
@@ -73,10 +65,7 @@ def _of_target(
         case "schedule":
             if key not in duties:
                 return [Missed("a schedule in the policy was deleted")]
-            people, nobody = duties[key]
-            if not people:
-                return [Missed(f"nobody is on call in {facts.schedules[key].name}: {nobody}")]
-            return [_person(facts, person_id, reason, key) for person_id, reason in people]
+            return _on_call(facts, key, duties[key], target.role)
         case "team":
             return _team(facts, key)
         case "channel":
@@ -88,10 +77,21 @@ def _of_target(
             return [Reached(key, channel.name, "a channel of the escalation policy", channel=method)]
 
 
+def _on_call(facts: Facts, schedule_id: int, answer: OnCall, role: str | None) -> list[Reached | Missed]:
+    name = facts.schedules[schedule_id].name
+    if answer.nobody is not None:
+        return [Missed(f"nobody is on call in {name}: {NOBODY[answer.nobody]}")]
+    people = [duty for duty in answer.people if role in (None, duty.role)]
+    if not people:
+        return [Missed(f"nobody is on call as {role} in {name}")]
+    names = {person_id: person.name for person_id, person in facts.people.items()}
+    return [_person(facts, int(duty.person), why(duty, name, names), schedule_id) for duty in people]
+
+
 def _person(facts: Facts, person_id: int, reason: str, schedule_id: int | None) -> Reached | Missed:
     found = facts.people.get(person_id)
     if found is None:
-        return Missed(f"somebody {reason} was deleted")
+        return Missed(f"somebody {reason} was deleted", person_id)
     return Reached(person_id, found.name, reason, person=Person.model_validate(found.document), schedule_id=schedule_id)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
 
-from app.store.metadata import Id, Instant, metadata
+from app.store.metadata import Document, Id, Instant, metadata
 
 pages = Table(
     "pages",
@@ -69,3 +69,33 @@ link_opens = Table(
     Index("ix_link_opens_incident_id", "incident_id", "id"),
 )
 """Who opened a link without doing anything: `by` is person or machine (link scanners, chat previews), `why` how we know."""
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("once", Text, unique=True),
+    Column("person_id", Id, ForeignKey("resources.id")),
+    Column("channel_id", Id, ForeignKey("resources.id")),
+    Column("method_id", Text),
+    Column("recipient", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("url", Text, nullable=False, server_default=""),
+    Column("urgency", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("used", Document, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("outcome", Text),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("done_at", Instant),
+    Index("ix_notices_person_id", "person_id", "id"),
+)
+"""What is told to a person or a channel beside pages: a shift that begins, a gap ahead, a swap that is asked for, a drill,
+a code. `once` names what it is about, so that nobody is told twice. With `method_id` it goes by that contact method only;
+otherwise by the person's methods, the next when one fails: `used` lists those that have. `state`: waiting, sent, failed
+(no way worked), expired (`expires_at` passed: it would be no use any more), withdrawn."""

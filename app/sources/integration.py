@@ -15,4 +15,10 @@ class Integration(BaseModel):
     name: str = Field(min_length=1, max_length=200)
     kind: str = Field(description="Which sender: one of the registered sources.")
     service_id: str | None = Field(default=None, description="The service its alerts belong to.")
+    expect_every_s: int | None = Field(
+        default=None,
+        ge=60,
+        le=30 * 86_400,
+        description="Something comes from this sender at least this often: when nothing came for three times as long, people are told. Unset: silence is well.",
+    )
     settings: dict[str, Any] = Field(default_factory=dict, description="Settings of this kind of source.")

@@ -91,6 +91,11 @@ def parse_settings(
         ) from None
 
 
+def stored_settings(sources: Mapping[str, Source[Any]], kind: str, document: Mapping[str, Any]) -> SourceSettings:
+    """The settings of an integration as they were saved; of a kind that is gone, the defaults."""
+    return parse_settings(kind, document, sources) if kind in sources else SourceSettings()
+
+
 def _sentence(where: tuple[int | str, ...], message: str, kind: str) -> str:
     field = ".".join(map(str, where)) or "settings"
     if kind == "extra_forbidden":

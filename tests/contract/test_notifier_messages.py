@@ -321,3 +321,73 @@ async def test_the_console_shows_buttons_in_words():
     assert "fine: https://wiki.test/a?b=c&d=e" in shown
     assert "javascript:" not in shown
     assert all(line[0] in "┌│└" for line in shown.splitlines())
+
+
+NOTICE = Message(
+    id="tocsin-notice-7",
+    kind="update",
+    title="Your on-call in Shop begins in 58 min",
+    text="Mon 5 Jan 09:00 to 17:00, Berlin (primary)",
+    url="",
+    urgency="low",
+    to="Ana",
+)
+"""What is about no incident: no priority, no severity, nothing to answer."""
+
+
+@pytest.mark.parametrize("kind", REMOTE)
+async def test_what_is_about_no_incident_names_no_priority_and_no_severity(kind):
+    body = await arrived(kind, NOTICE)
+    title, text = words(kind, body)
+    if kind == "telegram":  # without facts there is no second line in italics
+        text = body["text"].partition("\n")[2]
+    assert title == NOTICE.title
+    assert NOTICE.text in text
+    whole = body.as_string() if kind == "email" else json.dumps(body)
+    assert not re.search(r"\bP[1-4]\b|\berror\b|No service|\bcritical\b", whole)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in REMOTE if kind != "apprise"])
+async def test_what_needs_no_answer_has_no_button(kind):
+    body = await arrived(kind, NOTICE)
+    if kind == "email":
+        assert pressable(kind, body) == []
+    else:
+        assert not {"actions", "click", "reply_markup"} & {name for name, value in body.items() if value}
+        assert not [block for block in body.get("blocks", ()) if block["type"] == "actions"]
+        assert body.get("url") is None
+
+
+@pytest.mark.parametrize("kind", [kind for kind in REMOTE if kind != "apprise"])
+async def test_what_is_to_be_answered_has_one_address_to_press(kind):
+    body = await arrived(kind, replace(NOTICE, kind="test", urgency="high", url="https://tocsin.test/t/abc"))
+    if kind == "ntfy":
+        assert body["click"] == "https://tocsin.test/t/abc"
+    elif kind == "webhook":
+        assert body["url"] == "https://tocsin.test/t/abc"
+    else:
+        assert pressable(kind, body) == ["https://tocsin.test/t/abc"]
+    assert "Acknowledge" not in (body.as_string() if kind == "email" else json.dumps(body))
+
+
+async def test_what_is_about_no_incident_is_null_to_programs_and_no_alarm_on_phones():
+    webhook = await arrived("webhook", NOTICE)
+    assert [webhook[name] for name in ("kind", "incident", "priority", "severity", "url")] == [
+        "update",
+        None,
+        None,
+        None,
+        None,
+    ]
+    ntfy = await arrived("ntfy", NOTICE)
+    assert (ntfy["tags"], ntfy["priority"]) == (["bell"], 3)
+    assert (await arrived("apprise", NOTICE))["type"] == "info"
+
+
+async def test_the_console_says_what_it_is_and_to_whom():
+    stream = io.StringIO()
+    outbound = Outbound(OutboundSettings(), now=lambda: NOW, trust=no_trust)
+    console = build(stream, offered=())["console"]
+    await console.send(console.Address(), NOTICE, outbound)
+    await outbound.aclose()
+    assert stream.getvalue().splitlines()[0] == "┌─ UPDATE · to Ana"

@@ -28,8 +28,25 @@ _MATRIX = {
             ("POST", f"/v1/incidents/{{number}}/{act}")
             for act in ("acknowledge", "snooze", "escalate", "resolve", "reopen", "close", "notes")
         ),
+        ("POST", "/v1/dry-run"),
         ("POST", "/v1/schedules/{item_id}/overrides"),
         ("DELETE", "/v1/schedules/{item_id}/overrides/{override_id}"),
+        ("POST", "/v1/schedules/{item_id}/take-over"),
+        ("POST", "/v1/schedules/{item_id}/swaps"),
+        *(("POST", f"/v1/swaps/{{item_id}}/{act}") for act in ("accept", "decline", "withdraw")),
+        ("POST", "/v1/people/{item_id}/absences"),
+        ("DELETE", "/v1/people/{item_id}/absences/{absence_id}"),
+        ("POST", "/v1/schedules/{item_id}/drill"),
+        ("POST", "/v1/schedules/{item_id}/preview"),
+        ("POST", "/v1/schedules/preview"),
+        *(
+            (method, f"/v1/{path}/{{item_id}}/calendar-link")
+            for method in ("POST", "DELETE")
+            for path in ("schedules", "people")
+        ),
+        ("POST", "/v1/calendars/{item_id}/refresh"),
+        ("POST", "/v1/people/{item_id}/contact-methods/{method_id}/code"),
+        ("POST", "/v1/people/{item_id}/contact-methods/{method_id}/verify"),
     },
     "admin": {("GET", "/v1/keys")},
 }

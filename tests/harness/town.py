@@ -34,6 +34,7 @@ from app.ids import ProcessIds
 from app.incidents import ledger, respond
 from app.incidents.incident import Incident
 from app.incidents.service import Service
+from app.oncall.record import put_in_force
 from app.oncall.tables import overrides
 from app.paging.policy import Channel, Policy
 from app.people.person import Person
@@ -242,7 +243,9 @@ class Town:
                 }
             ],
         }
-        return await self._create("schedule", name, document)
+        schedule_id = await self._create("schedule", name, document)
+        await self.store.write(put_in_force, schedule_id, 1, document, None)
+        return schedule_id
 
     async def override(self, schedule: int, person: Resident, *, after_h: float, hours: float) -> None:
         """`person` stands in, beginning `after_h` hours from now."""
@@ -398,9 +401,13 @@ async def begin(
     *,
     seed: int = 1,
     around: Callable[[Database], Database] = lambda database: database,
+    watching: bool = False,
     **settings: Any,
 ) -> Town:
-    """Starts a process on a database. `around` puts something between it and its database."""
+    """Starts a process on a database. `around` puts something between it and its database.
+
+    `watching`: it also watches itself, each few seconds of the story's clock.
+    """
     console = io.StringIO()
     errors: list[dict[str, Any]] = []
 
@@ -427,7 +434,7 @@ async def begin(
         store=Store(around(store.database), clock, ids),
     )
     process = Process(world)
-    process.start()
+    process.start(watching=watching)
     transport = httpx.ASGITransport(app=Tocsin(process))
     web = httpx.AsyncClient(transport=transport, base_url="http://tocsin.test")
     return Town(world, process, fake, web, clock, console, errors=errors)

@@ -117,6 +117,7 @@ async def test_health_and_links_need_no_key(database: str) -> None:
             answer = await asked.story.web.get(path)
             assert answer.status_code != 401, path
         assert (await asked.story.web.get("/a/forged")).status_code == 404
+        assert (await asked.story.web.get("/t/forged")).status_code == 404
 
 
 async def test_a_websocket_is_closed_before_anything_sees_it(database: str) -> None:

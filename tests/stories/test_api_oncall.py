@@ -7,6 +7,12 @@ from typing import Any
 from tests.harness.api_world import Asked, api
 
 
+NOTHING = dict.fromkeys(
+    ("layer", "turn", "how", "instead_of", "because", "override_id", "replaces", "event"),
+)
+"""What puts somebody on call, before it is said."""
+
+
 async def rota(asked: Asked, **layer: Any) -> tuple[str, dict[str, str]]:
     """A daily rotation of Ana and Ben in UTC from 2026-01-05, the day the story begins."""
     people = {name: await asked.person(name) for name in ("Ana", "Ben", "Cat")}
@@ -39,8 +45,9 @@ async def test_the_layer_and_turn_are_named_and_when_it_ends(database: str) -> N
             {
                 "person_id": people["Ana"],
                 "person": "Ana",
+                "role": "primary",
                 "reason": "on call in Primary (layer daily, turn 1)",
-                "via": {"layer": "daily", "turn": 1, "override_id": None, "replaces": None},
+                "via": {**NOTHING, "layer": "daily", "turn": 1, "how": "turn"},
             }
         ]
         assert (await on_call(asked, "2026-01-06T12:00:00+01:00"))["people"][0]["person"] == "Ben"
@@ -67,15 +74,11 @@ async def test_somebody_stands_in_and_is_taken_back(database: str) -> None:
         made = await asked.responder.create(f"schedules/{schedule}/overrides", span)
         assert (made["created_by"], made["reason"]) == ("api key responder-bot", "at the dentist")
         noon = await on_call(asked, "2026-01-05T07:00:00Z")
-        assert noon["people"][0]["via"] == {
-            "layer": None,
-            "turn": None,
-            "override_id": made["id"],
-            "replaces": people["Ana"],
-        }
+        assert noon["people"][0]["via"] == {**NOTHING, "override_id": made["id"], "replaces": people["Ana"]}
+        assert noon["people"][0]["reason"] == "on call in Primary (override) in place of Ana"
         assert (await on_call(asked))["until"] == "2026-01-05T06:00:00.000Z"
         listed = (await asked.reader.get(f"/schedules/{schedule}/overrides"))["items"]
-        assert listed == [made]
+        assert listed == [{name: made[name] for name in made if name != "warnings"}]
         path = f"/schedules/{schedule}/overrides/{made['id']}"
         await asked.responder.done(204, "DELETE", path)
         await asked.responder.refused(404, "DELETE", path)

@@ -15,6 +15,7 @@ from app.cli.checks.finding import Finding
 from app.clock import HOUR, SystemClock
 from app.dedup.tables import unparsed
 from app.ids import ProcessIds
+from app.oncall.record import put_in_force
 from app.settings import Settings
 from app.store import jobs, resources
 from app.store.database import Store, Writing
@@ -49,7 +50,9 @@ async def _town(tx: Writing) -> None:
         "start_date": "2026-01-05",
         "handoff": "09:00",
     }
-    rota = await _add(tx, "schedule", {"name": "Shop", "time_zone": "Europe/Berlin", "layers": [layer]})
+    schedule = {"name": "Shop", "time_zone": "Europe/Berlin", "layers": [layer]}
+    rota = await _add(tx, "schedule", schedule)
+    await put_in_force(tx, int(rota), 1, schedule, None)
     levels = [{"targets": [{"kind": "schedule", "id": rota}]}, {"targets": [{"kind": "person", "id": ana}]}]
     policy = await _add(tx, "policy", {"name": "Night", "levels": levels})
     service = await _add(tx, "service", {"name": "checkout", "policy_id": policy})
@@ -87,12 +90,14 @@ def test_every_fault_of_an_installation_is_found_and_what_is_well_is_left_alone(
     assert nobody_now in ("ok", "wrong"), "Ana's day or Ben's"
     assert marks == {
         "schema": "ok",
+        "paging": "ok",
+        "outside watch": "warn",
         "integration spoke": "ok",
         "integration silent": "warn",
         "jobs": "wrong",
         "service forgotten": "warn",
         "policy Night, level 2": "ok",
-        "schedule Shop": "ok",
+        "policy Night": "warn",
         "person Ben": "wrong",
         "notifiers": "ok",
         "links": "ok",

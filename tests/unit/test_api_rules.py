@@ -23,6 +23,19 @@ from app.store.resources import Refused
         ("GET", "/livez", None),
         ("GET", "/a/token", None),
         ("POST", "/a/token", None),
+        ("GET", "/t/token", None),
+        ("GET", "/c/token.ics", None),
+        ("POST", "/v1/schedules/{item_id}/calendar-link", "responder"),
+        ("GET", "/v1/schedules/{item_id}/calendar-link", "read-only"),
+        ("DELETE", "/v1/people/{item_id}/calendar-link", "responder"),
+        ("POST", "/v1/calendars", "admin"),
+        ("POST", "/v1/calendars/{item_id}/refresh", "responder"),
+        ("POST", "/t/token", None),
+        ("POST", "/v1/people/{item_id}/contact-methods/{method_id}/code", "responder"),
+        ("POST", "/v1/people/{item_id}/contact-methods/{method_id}/verify", "responder"),
+        ("POST", "/v1/schedules/{item_id}/drill", "responder"),
+        ("POST", "/v1/schedules/{item_id}/preview", "responder"),
+        ("POST", "/v1/schedules/preview", "responder"),
         ("GET", "/", None),
         ("GET", "/v1/people", "read-only"),
         ("HEAD", "/v1/people", "read-only"),
@@ -37,6 +50,20 @@ from app.store.resources import Refused
         ("POST", "/v1/schedules/{item_id}/overrides", "responder"),
         ("DELETE", "/v1/schedules/{item_id}/overrides/{override_id}", "responder"),
         ("POST", "/v1/services/{item_id}/overrides", "admin"),
+        ("POST", "/v1/schedules/{item_id}/swaps", "responder"),
+        ("POST", "/v1/schedules/{item_id}/take-over", "responder"),
+        ("POST", "/v1/swaps/{item_id}/accept", "responder"),
+        ("POST", "/v1/swaps/{item_id}/decline", "responder"),
+        ("POST", "/v1/swaps/{item_id}/withdraw", "responder"),
+        ("GET", "/v1/swaps/{item_id}", "read-only"),
+        ("DELETE", "/v1/swaps/{item_id}", "admin"),
+        ("POST", "/v1/swapsandmore", "admin"),
+        ("POST", "/v1/people/{item_id}/absences", "responder"),
+        ("DELETE", "/v1/people/{item_id}/absences/{absence_id}", "responder"),
+        ("GET", "/v1/people/{item_id}/absences", "read-only"),
+        ("POST", "/v1/people/{item_id}", "admin"),
+        ("POST", "/v1/people/{item_id}/overrides", "admin"),
+        ("POST", "/v1/schedules/{item_id}/absences", "admin"),
         ("GET", "/v1/keys", "admin"),
         ("GET", "/v1/keys/{item_id}", "admin"),
         ("GET", "/anything/new", "read-only"),
@@ -97,6 +124,10 @@ def test_every_reference_of_a_document_is_found() -> None:
     ]
     assert list(references("service", {"team_id": None, "policy_id": "3"})) == [Reference("policy_id", "policy", "3")]
     assert list(references("person", {"name": "Ana"})) == []
+    assert list(references("calendar", {"people": {"AK": "4"}, "person_id": "5"})) == [
+        Reference("person_id", "person", "5"),
+        Reference("people.AK", "person", "4"),
+    ]
 
 
 def test_whoever_can_point_at_a_kind_is_asked_before_one_is_deleted() -> None:
@@ -107,6 +138,11 @@ def test_whoever_can_point_at_a_kind_is_asked_before_one_is_deleted() -> None:
         ("service", "team"),
         ("service", "policy"),
         ("integration", "service"),
+        ("heartbeat", "service"),
+        ("calendar", "person"),
+        ("schedule", "calendar"),
+        ("schedule", "team"),
+        ("team", "channel"),
         *(("policy", kind) for kind in ("person", "schedule", "team", "channel")),
     }
     assert {(user, kind) for kind, users in USERS.items() for user in users} == pointed

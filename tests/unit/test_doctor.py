@@ -9,17 +9,19 @@ from pathlib import Path
 import pytest
 
 from app.cli.checks import clocks, postgres, reach, schema, sqlite, ways_in, ways_out
-from app.cli.checks.configured import Configured, Rota
+from app.cli.checks.configured import Configured
 from app.cli.checks.finding import Finding
 from app.clock import DAY, HOUR, MINUTE, SECOND, Micros
 from app.ids import PersonId
 from app.incidents.service import Service
 from app.notifiers import registry
-from app.oncall.schedule import Layer, Override, OverrideId, Restriction, Schedule
+from app.oncall.rota import Rota
+from app.oncall.schedule import Layer, Restriction, Schedule
 from app.paging.plan import LevelPlan, Missed, PlannedPage
 from app.paging.policy import Channel, Policy
 from app.people.person import Person
 from app.people.team import Team
+from app.rota.reach import Contact, Facts, Lead, Named, OnDuty
 from app.sources.integration import Integration
 from app.store.jobs import Backlog
 
@@ -143,11 +145,17 @@ def told(*names: str, missed: str = "") -> LevelPlan:
     return LevelPlan(pages, (Missed(missed),) if missed else ())
 
 
-def rota(*people: int, start: time = time(0), end: time = time(0), overrides: tuple[Override, ...] = ()) -> Rota:
+def rota(*people: int, start: time = time(0), end: time = time(0)) -> Rota:
     hours = (Restriction(frozenset(range(7)), start, end),)
     turns = tuple(PersonId(one) for one in people)
-    layer = Layer("weekly", turns, "week", 1, date(2026, 11, 2), time(0), hours)
-    return Rota("Shop", Schedule("UTC", (layer,)), overrides)
+    return Rota.of(Schedule("UTC", (Layer("weekly", turns, "week", (1,), date(2026, 11, 2), time(0), hours),)))
+
+
+def ahead(turns: Rota, *, second: Lead | None = None, verified: bool = True, fallback: tuple[Lead, ...] = ()) -> Facts:
+    """The policy of the town: whoever is on call in Shop, then Ben."""
+    contacts = {ANA: Contact("Ana", True, verified), BEN: Contact("Ben", True, verified)}
+    levels = ((OnDuty(SHOP),), (second or Named((BEN,)),))
+    return Facts(levels, fallback, contacts, {SHOP: turns}, {SHOP: "Shop"})
 
 
 ANA, BEN, SHOP, RULES = 1, 2, 10, 20
@@ -167,24 +175,24 @@ TOWN = Configured(
         )
     },
     channels={},
-    rotas={SHOP: rota(ANA, BEN)},
     told={RULES: (told("Ana"), told("Ben"))},
+    ahead={RULES: ahead(rota(ANA, BEN), second=Named((ANA, BEN)))},
 )
 
 
-def test_where_everybody_is_reached_there_is_a_line_for_each_level_and_schedule_and_nothing_to_do():
+def test_where_everybody_is_reached_there_is_a_line_for_each_level_and_policy_and_nothing_to_do():
     found = reach.judge(TOWN)
     assert {finding.mark for finding in found} == {"ok"}
     assert [finding.about for finding in found] == [
         "policy Day and night, level 1",
         "policy Day and night, level 2",
-        "schedule Shop",
+        "policy Day and night",
     ]
     assert found[0].says == "it reaches Ana now"
 
 
 def test_without_a_policy_every_page_goes_to_the_console_and_that_is_said():
-    assert "console" in only(reach.judge(replace(TOWN, policies={}, told={}, services={})), "warn").says
+    assert "console" in only(reach.judge(replace(TOWN, policies={}, told={}, ahead={}, services={})), "warn").says
 
 
 @pytest.mark.parametrize(
@@ -211,25 +219,41 @@ def test_a_level_that_misses_one_target_is_worth_a_look():
     assert only(reach.judge(town), "warn").says == "it reaches Ana now, but a channel in the policy was deleted"
 
 
-def test_hours_of_the_next_week_without_anybody_are_found_before_they_come():
-    town = replace(TOWN, rotas={SHOP: rota(ANA, start=time(8), end=time(20))})
-    finding = only(reach.judge(town), "warn")
-    assert finding.about == "schedule Shop"
-    assert "from Mon 16 Nov 00:00 UTC to Mon 16 Nov 08:00 UTC, and 7 more" in finding.says
+NIGHTS_OFF = rota(ANA, start=time(8), end=time(20))
+GONE = Named((99,))
 
 
-def test_an_override_that_covers_the_gap_ends_the_warning():
-    cover = Override(OverrideId(1), MONDAY - DAY, MONDAY + 8 * DAY, PersonId(BEN))
-    town = replace(TOWN, rotas={SHOP: rota(ANA, start=time(8), end=time(20), overrides=(cover,))})
-    assert {finding.mark for finding in reach.judge(town)} == {"ok"}
+def test_hours_ahead_in_which_nobody_is_reached_are_found_before_they_come():
+    town = replace(TOWN, ahead={RULES: ahead(NIGHTS_OFF, second=GONE)})
+    finding = only(reach.judge(town), "wrong")
+    assert finding.about == "policy Day and night"
+    assert finding.says.startswith(
+        "Mon 16 Nov 00:00 to 08:00, UTC, nobody is reached: level 1: nobody is on call in Shop"
+    )
+    assert finding.says.endswith("there is no fallback. And 30 more such times in the next 30 days.")
 
 
-def test_somebody_whose_turn_comes_within_the_week_and_who_cannot_be_reached_is_named_now():
+def test_hours_that_the_fallback_catches_are_worth_a_look_only():
+    town = replace(TOWN, ahead={RULES: ahead(NIGHTS_OFF, second=GONE, fallback=(Named((BEN,)),))})
+    assert "the fallback is told: Ben" in only(reach.judge(town), "warn").says
+
+
+def test_where_only_unverified_contact_methods_are_used_is_worth_a_look():
+    town = replace(TOWN, ahead={RULES: ahead(NIGHTS_OFF, verified=False)})
+    assert "have not verified a contact method: Ben, Ana" in only(reach.judge(town), "warn").says
+
+
+def test_one_person_on_all_levels_is_worth_a_look():
+    town = replace(TOWN, ahead={RULES: ahead(rota(ANA), second=Named((ANA,)))})
+    assert "every level reaches one and the same person: Ana" in only(reach.judge(town), "warn").says
+
+
+def test_somebody_whose_turn_comes_within_the_month_and_who_cannot_be_reached_is_named_now():
     town = replace(TOWN, now=MONDAY + 5 * DAY, people={ANA: person("Ana", enabled=True), BEN: person("Ben")})
     finding = only(reach.judge(town), "wrong")
     assert finding.about == "person Ben"
     assert finding.says == (
-        "Ben has no contact method that is enabled, and takes a turn in Shop from Mon 23 Nov 00:00 UTC"
+        "Ben has no contact method that is enabled, and takes a turn in Shop from Mon 23 Nov 00:00, UTC"
     )
 
 

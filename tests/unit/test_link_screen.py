@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from app.api import screens
 from app.api.link_screen import cut, safe_link
-from app.api.moments import ago, brief, lasting, moment
-from app.clock import DAY, HOUR, MINUTE, SECOND
+from app.api.moments import ago, brief, moment
+from app.clock import DAY, HOUR, MINUTE, SECOND, from_datetime, lasting
 
 MIDNIGHT = 1_767_571_200 * SECOND
 """2026-01-05T00:00:00Z."""
@@ -177,3 +178,9 @@ def test_everything_on_the_page_can_be_read_at_three_in_the_morning(colours: dic
     for name in ("red", "amber", "blue", "grey"):
         assert _contrast(colours["on"], colours[name]) >= 4.5, name
     assert _contrast(colours["go-ink"], colours["go"]) >= 4.5
+
+
+def test_people_are_shown_the_clock_on_the_wall_in_the_hour_that_comes_twice() -> None:
+    """The clock that turns are computed by is held still; people's are not."""
+    the_second_half_past_two = from_datetime(datetime(2026, 10, 25, 1, 30, tzinfo=UTC))
+    assert moment(the_second_half_past_two, "Europe/Berlin").text == "2026-10-25 01:30 UTC (02:30 in Berlin)"

@@ -59,6 +59,8 @@ LEAKS = [
     {"path": f"/v1/in/alertmanager/{CANARY}"},
     {"path": f"https://t.example/v1/in/generic/{CANARY}?x=1"},
     {"path": f"/a/{CANARY}.abc"},
+    {"path": f"/c/{CANARY}.ics"},
+    {"path": f"/t/{CANARY}.abc"},
     {"why": f"open https://t.example/a/{CANARY} to answer"},
     {"database": f"postgresql+asyncpg://tocsin:{CANARY}@db/tocsin"},
     {"smtp_url": f"smtp://me:{CANARY}@mail:587"},

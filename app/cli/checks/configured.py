@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
-from app.clock import DAY, Micros
+from app.clock import Micros
 from app.incidents.service import Service
-from app.notifiers.text import one_line
-from app.oncall.overrides import overrides_of, schedule_of
-from app.oncall.schedule import Override, Schedule
 from app.paging.plan import LevelPlan, plan_level
 from app.paging.policy import Channel, Policy
 from app.paging.recipients import find
 from app.people.person import Person
 from app.people.team import Team
+from app.rota.ahead import AHEAD
+from app.rota.reach import Facts
+from app.rota.reach_facts import facts_of
 from app.sources.integration import Integration
 from app.store import resources
 from app.store.database import Reading
 
-AHEAD: Micros = 7 * DAY
-"""How far ahead the doctor looks for hours in which nobody is on call."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rota:
-    """A schedule with its name and the overrides of the days ahead."""
-
-    name: str
-    schedule: Schedule
-    overrides: tuple[Override, ...]
-
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """Everything that is configured, by id, and who each level of each policy would tell now."""
+    """Everything that is configured, by id, and who each level of each policy would tell: now, and in the days ahead."""
 
     now: Micros
     people: Mapping[int, Person]
@@ -43,18 +31,17 @@ class Configured:
     integrations: Mapping[int, Integration]
     policies: Mapping[int, Policy]
     channels: Mapping[int, Channel]
-    rotas: Mapping[int, Rota]
     told: Mapping[int, tuple[LevelPlan, ...]]
+    ahead: Mapping[int, Facts]
 
 
-async def read(view: Reading) -> Configured:
-    """All of it, at one instant."""
-    schedules = {one.id: one for one in await resources.listed(view, "schedule")}
-    overrides = await overrides_of(view, schedules, view.now, view.now + AHEAD)
-    policies = {one.id: Policy.model_validate(one.document) for one in await resources.listed(view, "policy")}
+async def read(view: Reading, notifiers: Container[str]) -> Configured:
+    """All of it, at one instant. `notifiers`: the kinds installed."""
+    stored = await resources.listed(view, "policy")
+    policies = {one.id: Policy.model_validate(one.document) for one in stored}
     told = {}
     for policy_id, policy in policies.items():
-        found = [await find(view, policy, level) for level in range(len(policy.levels))]
+        found = [await find(view, level.targets) for level in policy.levels]
         told[policy_id] = tuple(plan_level(level, "high") for level in found)
     return Configured(
         now=view.now,
@@ -66,9 +53,6 @@ async def read(view: Reading) -> Configured:
         },
         policies=policies,
         channels={one.id: Channel.model_validate(one.document) for one in await resources.listed(view, "channel")},
-        rotas={
-            one.id: Rota(one_line(one.name), schedule_of(one.document), tuple(overrides[one.id]))
-            for one in schedules.values()
-        },
         told=told,
+        ahead=await facts_of(view, stored, view.now, view.now + AHEAD, notifiers),
     )

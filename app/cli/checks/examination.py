@@ -7,7 +7,7 @@ import asyncio
 from alembic.script import ScriptDirectory
 from sqlalchemy import func, select
 
-from app.cli.checks import clocks, configured, postgres, reach, schema, sqlite, ways_in, ways_out
+from app.cli.checks import clocks, configured, holding, postgres, reach, schema, sqlite, ways_in, ways_out
 from app.cli.checks.finding import Finding, wrong
 from app.cli.storage import SEE, in_database
 from app.cli.trouble import Trouble
@@ -72,14 +72,18 @@ async def _server(view: Reading, settings: Settings, store: Store) -> list[Findi
 
 
 async def _rows(settings: Settings, store: Store) -> list[Finding]:
-    seen = await store.read(configured.read)
+    installed = registry.build()
+    seen = await store.read(configured.read, installed)
     facts = await store.read(ways_in.gather, seen)
     newest = await store.read(_newest)
     return [
         *clocks.judge_newest(newest, store.clock.now()),
+        *holding.judge(
+            await store.read(holding.gather), heartbeat_url=bool(settings.heartbeat_url.get_secret_value())
+        ),
         *ways_in.judge(facts, seen),
         *reach.judge(seen),
-        *ways_out.judge_addresses(seen, registry.build(), mail=bool(settings.smtp_url.get_secret_value())),
+        *ways_out.judge_addresses(seen, installed, mail=bool(settings.smtp_url.get_secret_value())),
     ]
 
 

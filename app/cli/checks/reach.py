@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.cli.checks.configured import AHEAD, Configured, Rota
+from app.cli.checks.configured import Configured
 from app.cli.checks.finding import Finding, ok, warn, wrong
-from app.clock import DAY, Micros, to_datetime
+from app.clock import DAY
 from app.notifiers.text import one_line
-from app.oncall.shifts import gaps, shifts
+from app.oncall.shifts import shifts
+from app.oncall.wording import when
+from app.rota.ahead import AHEAD
+from app.rota.gap_words import WHAT_TO_DO, sentence
+from app.rota.reach import reach
 
 ABOUT = "on call"
 
 
 def judge(seen: Configured) -> list[Finding]:
-    """Services, levels, gaps and people, in this order."""
+    """Services, levels, the days ahead and people, in this order."""
     if not seen.policies:
         return [
             warn(
@@ -23,7 +27,7 @@ def judge(seen: Configured) -> list[Finding]:
                 "make one: POST /v1/policies",
             )
         ]
-    return [*_services(seen), *_levels(seen), *_gaps(seen), *_people(seen)]
+    return [*_services(seen), *_levels(seen), *_ahead(seen), *_people(seen)]
 
 
 def _services(seen: Configured) -> Iterator[Finding]:
@@ -53,19 +57,20 @@ def _levels(seen: Configured) -> Iterator[Finding]:
                 yield ok(where, f"it reaches {told} now")
 
 
-def _gaps(seen: Configured) -> Iterator[Finding]:
-    for rota in _rotas_in_use(seen).values():
-        empty = gaps(rota.schedule, rota.overrides, seen.now, seen.now + AHEAD)
-        about, days = f"schedule {rota.name}", AHEAD // DAY
-        if not empty:
-            yield ok(about, f"somebody is on call at every hour of the next {days} days")
-            continue
-        first, more = empty[0], len(empty) - 1
-        also = f", and {more} more such times in the next {days} days" if more else ""
-        hours = f"from {_when(first.starts_at)} to {_when(first.ends_at)}"
-        yield warn(
-            about, f"nobody is on call {hours}{also}", "add a layer or an override, or see that another level answers"
-        )
+def _ahead(seen: Configured) -> Iterator[Finding]:
+    until = seen.now + AHEAD
+    for policy_id, facts in seen.ahead.items():
+        about, days = f"policy {one_line(seen.policies[policy_id].name)}", AHEAD // DAY
+        found = reach(facts, seen.now, until)
+        if not found:
+            yield ok(about, f"it reaches somebody at every hour of the next {days} days")
+        for kind, caught in dict.fromkeys((one.kind, one.caught) for one in found):
+            same = [one for one in found if (one.kind, one.caught) == (kind, caught)]
+            more = len(same) - 1
+            also = f" And {more} more such times in the next {days} days." if more else ""
+            says = one_line(sentence(same[0], facts.zone, until)) + also
+            judged = wrong if kind == "nobody" and not caught else warn
+            yield judged(about, says, WHAT_TO_DO[kind])
 
 
 def _people(seen: Configured) -> Iterator[Finding]:
@@ -83,11 +88,13 @@ def _people(seen: Configured) -> Iterator[Finding]:
 def _counted_on(seen: Configured) -> dict[int, str]:
     """Everybody that some policy may page within the days ahead, with the first reason found."""
     found: dict[int, str] = {}
-    for rota in _rotas_in_use(seen).values():
-        for shift in shifts(rota.schedule, rota.overrides, seen.now, seen.now + AHEAD):
-            found.setdefault(int(shift.person), f"takes a turn in {rota.name} from {_when(shift.starts_at)}")
+    used = {item: (rota, facts) for facts in seen.ahead.values() for item, rota in facts.rotas.items()}
+    for item, (rota, facts) in used.items():
+        for shift in shifts(rota, seen.now, seen.now + AHEAD):
+            since = when(shift.starts_at, facts.zone)
+            found.setdefault(int(shift.person), f"takes a turn in {one_line(facts.schedules[item])} from {since}")
     for policy in seen.policies.values():
-        for target in (target for level in policy.levels for target in level.targets):
+        for target in (*(target for level in policy.levels for target in level.targets), *policy.fallback):
             name = one_line(policy.name)
             if target.kind == "person":
                 found.setdefault(int(target.id), f"is named in policy {name}")
@@ -96,13 +103,3 @@ def _counted_on(seen: Configured) -> dict[int, str]:
                 for member in team.members:
                     found.setdefault(int(member.person_id), f"is in team {one_line(team.name)} of policy {name}")
     return found
-
-
-def _rotas_in_use(seen: Configured) -> dict[int, Rota]:
-    targets = (target for policy in seen.policies.values() for level in policy.levels for target in level.targets)
-    wanted = dict.fromkeys(int(target.id) for target in targets if target.kind == "schedule")
-    return {rota_id: seen.rotas[rota_id] for rota_id in wanted if rota_id in seen.rotas}
-
-
-def _when(at: Micros) -> str:
-    return to_datetime(at).strftime("%a %d %b %H:%M UTC")

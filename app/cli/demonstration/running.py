@@ -27,6 +27,8 @@ from app.settings import Settings
 from app.store.database import Store
 
 LOG: Final = "server.log"
+PAGE: Final = " PAGE "
+"""In the head of a page, and of no other message."""
 READY_WITHIN_S: Final = 30.0
 STOPPED_WITHIN_S: Final = 10.0
 LOOK_EVERY_S: Final = 0.05
@@ -123,12 +125,13 @@ def _address(process: subprocess.Popen[str], log: Path, clock: Clock) -> str:
 
 
 def _collect(stream: IO[str], pages: queue.SimpleQueue[Written], clock: Clock) -> None:
-    """Cuts what the console notifier writes into pages: each ends with its lower frame."""
+    """Cuts what the console notifier writes into pages: each ends with its lower frame. Other messages are passed over."""
     lines: list[str] = []
     for line in stream:
         lines.append(line)
         if line.startswith(("└", "+--")):
-            pages.put(Written("".join(lines), clock.monotonic()))
+            if any(line.startswith(("┌", "+")) and PAGE in line for line in lines):
+                pages.put(Written("".join(lines), clock.monotonic()))
             lines = []
 
 
