@@ -70,7 +70,10 @@ def _ways_in() -> dict[str, Any]:
             "events": {"type": "integer"},
         },
     }
-    accepted: dict[str, Any] = {"description": "Committed and flushed.", "content": {"application/json": {"schema": taken}}}
+    accepted: dict[str, Any] = {
+        "description": "Committed and flushed.",
+        "content": {"application/json": {"schema": taken}},
+    }
     problems_ = {status: reference(status) for status in ("400", "401", "404", "405", "413", "503", "default")}
     ways = {
         "/v1/in/{kind}/{key}": ("send_events", [kind, key], "The key is in the address."),

@@ -192,4 +192,6 @@ def raise_severity(incident: Incident, severity: str, because: str) -> Entry | N
     incident.severity = worst
     incident.urgency = urgency_of(worst)
     incident.priority = priority_of(incident.impact, urgency_of(worst))
-    return Entry("severity_raised", "tocsin", f"{before} became {incident.priority}: {because}", {"severity": worst, "was": was})
+    return Entry(
+        "severity_raised", "tocsin", f"{before} became {incident.priority}: {because}", {"severity": worst, "was": was}
+    )

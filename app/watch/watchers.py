@@ -38,7 +38,9 @@ LISTEN_EVERY_S = 10.0
 AUDIT_EVERY_S = 30.0
 PAGE_EVERY_S = 60.0
 TELL_EVERY_S = 60.0
-FIRST_TOLD_AFTER_S = 10.0
+WARM_UP_S = 5.0
+"""A process that has just started has senders to answer and late pages to send before it looks at itself."""
+FIRST_TOLD_AFTER_S = 15.0
 """By then the first audit and the first synthetic page are over, where all is well."""
 ARRIVES_WITHIN: Micros = 30 * SECOND
 LOOK_EVERY_S = 0.2
@@ -102,6 +104,7 @@ class Watchers:
         await self._clock.wait(self._never, seconds)
 
     async def _listen(self) -> None:
+        await self._wait(WARM_UP_S)
         while True:
             await self.listen()
             await self._wait(LISTEN_EVERY_S)
@@ -121,6 +124,7 @@ class Watchers:
                 log.warning("nobody_had_listened", for_s=(deaf.end - deaf.start) // SECOND)
 
     async def _audit(self) -> None:
+        await self._wait(WARM_UP_S)
         while True:
             await self.audit()
             await self._wait(AUDIT_EVERY_S)
@@ -152,6 +156,7 @@ class Watchers:
             say("paging_held", says=said_of(hold, self._clock.now()))
 
     async def _page(self) -> None:
+        await self._wait(WARM_UP_S)
         while True:
             await self.page()
             await self._wait(PAGE_EVERY_S)

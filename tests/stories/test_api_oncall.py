@@ -6,7 +6,6 @@ from typing import Any
 
 from tests.harness.api_world import Asked, api
 
-
 NOTHING = dict.fromkeys(
     ("layer", "turn", "how", "instead_of", "because", "override_id", "replaces", "event"),
 )

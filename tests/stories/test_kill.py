@@ -116,7 +116,7 @@ async def _nothing_is_lost(store: Store, answered: set[str]) -> None:
 async def _no_page_is_lost_or_doubled_for_nothing(store: Store, phone: FakeProvider) -> None:
     received = Counter(seen.json["id"] for seen in phone.seen)
     titles = {seen.json["title"].split(" ", 1)[1] for seen in phone.seen}
-    incidents = {row.title for row in await _all(store, "SELECT title FROM incidents")}
+    incidents = {row.title for row in await _all(store, "SELECT title FROM incidents WHERE number > 0")}
     assert not incidents - titles, f"never paged: {sorted(incidents - titles)[:5]}"
     unknown = Counter(
         f"tocsin-{row.page_id}" for row in await _all(store, "SELECT page_id FROM attempts WHERE outcome = 'unknown'")

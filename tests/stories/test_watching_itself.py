@@ -210,7 +210,7 @@ async def test_a_worker_that_died_is_noticed_within_ninety_seconds(database: str
     async with watching(database) as watch:
         story = watch.story
         await watch.still()
-        await watch.passes(70)
+        await watch.passes(80)
         assert watch.told == 2
         await story.process.supervisor.cancel("worker")
         watch.loops = 5
@@ -264,7 +264,7 @@ async def test_the_outside_hears_nothing_while_paging_is_held_and_the_log_is_lou
 ) -> None:
     async with watching(database) as watch:
         await watch.still()
-        await watch.passes(75)
+        await watch.passes(80)
         assert watch.told == 2
         await watch.story.store.write(hold.begin, "Ana", "restored")
         await watch.passes(14 * 60)
@@ -304,7 +304,7 @@ async def test_an_outside_that_does_not_answer_well_is_called_again_and_nothing_
     async with watching(database) as watch:
         watch.fake.by_path["/out"] = Answering(500)
         await watch.still()
-        await watch.passes(130)
+        await watch.passes(140)
         assert watch.told == 3
         assert watch.metric("tocsin_heartbeat_sent_timestamp_seconds") == 0
         watch.fake.by_path.clear()

@@ -78,9 +78,7 @@ async def _rows(settings: Settings, store: Store) -> list[Finding]:
     newest = await store.read(_newest)
     return [
         *clocks.judge_newest(newest, store.clock.now()),
-        *holding.judge(
-            await store.read(holding.gather), heartbeat_url=bool(settings.heartbeat_url.get_secret_value())
-        ),
+        *holding.judge(await store.read(holding.gather), heartbeat_url=bool(settings.heartbeat_url.get_secret_value())),
         *ways_in.judge(facts, seen),
         *reach.judge(seen),
         *ways_out.judge_addresses(seen, installed, mail=bool(settings.smtp_url.get_secret_value())),

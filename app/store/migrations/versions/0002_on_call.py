@@ -1,4 +1,4 @@
-"""Who is on call, in depth: versions in force, the record of shifts, absences, swaps, calendars, notices, drills"""
+"""Who is on call, in depth: versions, the record of shifts, absences, swaps, calendars, notices, drills; and heartbeats"""
 
 from __future__ import annotations
 
