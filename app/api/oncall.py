@@ -177,10 +177,12 @@ async def facts_of(view: Reading, wanted: Iterable[int], start: Micros, end: Mic
     for schedule_id in ids:
         if schedule_id not in known:
             raise NotFound(f"There is no schedule with the id {schedule_id}.")
-    found = await rotas(view, known, start, end)
+    names: dict[int, str] = {}
+    found = await rotas(view, known, start, end, names)
     # Deleted ones too: the past is told by the names that people had.
-    people = {person for rota in found.values() for person in _everybody(rota)}
-    names = {item: one.name for item, one in (await resources.load(view, "person", people, deleted=True)).items()}
+    others = {person for rota in found.values() for person in _everybody(rota)} - set(names)
+    gone = await resources.load(view, "person", others, deleted=True)
+    names |= {person_id: person.name for person_id, person in gone.items()}
     return [Facts(item, known[item].name, found[item], names) for item in ids]
 
 

@@ -61,8 +61,13 @@ async def states(view: Reading, schedule_ids: Iterable[int]) -> dict[int, State]
     }
 
 
-async def rotas(view: Reading, schedule_ids: Iterable[int], start: Micros, end: Micros) -> dict[int, Rota]:
-    """What is needed to say who is on call in [start, end), by schedule; of deleted schedules too, as they were."""
+async def rotas(
+    view: Reading, schedule_ids: Iterable[int], start: Micros, end: Micros, names: dict[int, str] | None = None
+) -> dict[int, Rota]:
+    """What is needed to say who is on call in [start, end), by schedule; of deleted schedules too, as they were.
+
+    The names of participants, which are read on the way, are put into `names`.
+    """
     wanted = sorted(set(schedule_ids))
     if not wanted:
         return {}
@@ -81,13 +86,16 @@ async def rotas(view: Reading, schedule_ids: Iterable[int], start: Micros, end: 
         )
         for schedule_id in wanted
     }
-    return await supplied(view, bare, low, end)
+    return await supplied(view, bare, low, end, names)
 
 
-async def supplied(view: Reading, bare: Mapping[int, Rota], start: Micros, end: Micros) -> dict[int, Rota]:
+async def supplied(
+    view: Reading, bare: Mapping[int, Rota], start: Micros, end: Micros, names: dict[int, str] | None = None
+) -> dict[int, Rota]:
     """The rotas with who is away and what calendars say, as far as their versions need it for [start, end)."""
     reach = _longest_turn(bare) + 2 * DAY
-    away = await _away(view, {person for rota in bare.values() for person in _people(rota)}, start - reach, end + reach)
+    everybody = {person for rota in bare.values() for person in _people(rota)}
+    away = await _away(view, everybody, start - reach, end + reach, {} if names is None else names)
     booked = await _bookings(view, {one for rota in bare.values() for one in _calendars(rota)}, start, end)
     return {
         schedule_id: replace(
@@ -186,7 +194,9 @@ async def _record(view: Reading, known: Mapping[int, State], start: Micros, end:
     return found
 
 
-async def _away(view: Reading, people: set[PersonId], start: Micros, end: Micros) -> dict[PersonId, list[Away]]:
+async def _away(
+    view: Reading, people: set[PersonId], start: Micros, end: Micros, names: dict[int, str]
+) -> dict[PersonId, list[Away]]:
     """When each person is away: absences, and public holidays of those who are off on them."""
     found: dict[PersonId, list[Away]] = defaultdict(list)
     if not people:
@@ -206,6 +216,7 @@ async def _away(view: Reading, people: set[PersonId], start: Micros, end: Micros
         found[PersonId(person)].append(Away(PersonId(person), starts_at, ends_at, reason or "away", soft))
     for person_id, person in (await resources.load(view, "person", people)).items():
         document = person.document
+        names[person_id] = person.name
         if document.get("off_on_public_holidays") and document.get("country"):
             where = (document["country"], document.get("subdivision", ""), document.get("time_zone", "UTC"))
             found[PersonId(person_id)] += holiday_away(PersonId(person_id), *where, start, end)
