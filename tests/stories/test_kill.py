@@ -65,6 +65,13 @@ async def _sender(url: str, names: Any, answered: set[str]) -> None:
                 await asyncio.sleep(0.02)
 
 
+async def _until_more(answered: set[str], before: int) -> None:
+    """A life in which nothing was answered proves nothing: on a busy machine the first answer is waited for."""
+    async with asyncio.timeout(20):
+        while len(answered) == before:
+            await asyncio.sleep(0.01)
+
+
 async def _until_quiet(store: Store) -> None:
     """Returns when no job is due or held."""
 
@@ -96,13 +103,15 @@ async def test_killed_thirty_times_in_a_storm_nothing_answered_is_lost(database:
         for _ in range(KILLS):
             async with served(database, tmp_path, lease_s="15") as server:
                 senders = [asyncio.create_task(_sender(server.url, names, answered)) for _ in range(SENDERS)]
+                before = len(answered)
                 await asyncio.sleep(chance.uniform(0.05, 0.5))
+                await _until_more(answered, before)
                 await server.kill()
                 await asyncio.gather(*senders)
         async with served(database, tmp_path, lease_s="15") as server:
             await _until_quiet(store)
             assert await server.stop() == 0
-        assert len(answered) > KILLS
+        assert len(answered) >= KILLS
         await _nothing_is_lost(store, answered)
         await _no_page_is_lost_or_doubled_for_nothing(store, phone)
     await store.close()
