@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from sqlalchemy import or_, select
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from app.api.parameters import AN_INSTANT, ID, IdText, InstantQuery, instant
 from app.api.problems import NotFound, answers, invalid
@@ -249,8 +249,16 @@ def _all_here(some: list[Facts], at: Micros) -> list[OnCallShown]:
     return [_here(one, at) for one in some]
 
 
-def _all_written(some: list[Facts], start: Micros, end: Micros) -> list[str]:
-    return [laid_out(one, start, end).model_dump_json() for one in some]
+def _all_written(some: list[Facts], start: Micros, end: Micros) -> bytes:
+    return b",".join(laid_out(one, start, end).model_dump_json().encode() for one in some)
+
+
+async def _in_pieces(written: list[bytes]) -> AsyncIterator[bytes]:
+    """The answer of many schedules, never in one piece: to put 30 MB together would hold others up."""
+    yield b'{"items":['
+    for place, piece in enumerate(written):
+        yield b"," + piece if place else piece
+    yield b"]}"
 
 
 def shift_shown(shift: Shift, facts: Facts) -> ShiftShown:
@@ -293,11 +301,14 @@ def interval(world: World, start: str | None, end: str | None) -> tuple[Micros, 
 def add_routes(routes: APIRouter, world: World) -> None:
     """The routes of being on call."""
 
-    @routes.get("/oncall", tags=["schedules"], summary="Who is on call", operation_id="read_oncall")
-    async def read_oncall(at: InstantQuery = None, schedule_id: SchedulesQuery = None) -> OnCallList:
+    @routes.get(
+        "/oncall", tags=["schedules"], summary="Who is on call", operation_id="read_oncall", response_model=OnCallList
+    )
+    async def read_oncall(at: InstantQuery = None, schedule_id: SchedulesQuery = None) -> Response:
         """Now or at an instant: who, by which layer, override or calendar, why them, and until when."""
         asked = world.clock.now() if at is None else instant(at, "at")
-        return await everywhere(world.store, schedule_id, asked)
+        found = await everywhere(world.store, schedule_id, asked)
+        return Response(found.model_dump_json(), media_type="application/json")
 
     @routes.get(
         "/oncall/shifts",
@@ -311,11 +322,13 @@ def add_routes(routes: APIRouter, world: World) -> None:
     ) -> Response:
         """Two weeks from now unless asked otherwise, a year at most."""
         since, until = interval(world, start, end)
-        parts: list[str] = []
-        async for some in _by_parts(world.store, schedule_id, since, until):
-            # Written in the thread too: a year of a large schedule takes long enough for others to notice.
-            parts += await asyncio.to_thread(_all_written, some, since, until)
-        return Response(f'{{"items":[{",".join(parts)}]}}', media_type="application/json")
+        # Written in threads, where a year of a large schedule holds nobody up; and all of it before the answer begins, so
+        # that what goes wrong until then is told as an error.
+        written = [
+            await asyncio.to_thread(_all_written, some, since, until)
+            async for some in _by_parts(world.store, schedule_id, since, until)
+        ]
+        return StreamingResponse(_in_pieces(written), media_type="application/json")
 
     @routes.get(
         "/schedules/{item_id}/shifts",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, assert_never
 
-from sqlalchemy import or_, select
+import orjson
+from sqlalchemy import BindParameter, bindparam, or_, select
 
 from app.clock import DAY, Micros
 from app.ids import PersonId
@@ -34,10 +36,81 @@ _DAYS = {"hour": 1, "day": 1, "week": 7, "month": 31}
 """At most so many days to a unit."""
 SCHEDULE_KEYS = ("time_zone", "layers", "limits")
 
+# The questions below are asked at each page and each answer of the API: each is built once, which costs five times what
+# asking it does.
+_WANTED: BindParameter[Any] = bindparam("wanted", expanding=True)
+_START: BindParameter[Any] = bindparam("start")
+_END: BindParameter[Any] = bindparam("end")
+_STATES = select(rota_states.c.schedule_id, rota_states.c.settled_until, rota_states.c.standings).where(
+    rota_states.c.schedule_id.in_(_WANTED)
+)
+_ERAS = (
+    select(eras.c.schedule_id, eras.c.starts_at, eras.c.ends_at, eras.c.document, eras.c.version)
+    .where(
+        eras.c.schedule_id.in_(_WANTED),
+        eras.c.starts_at < _END,
+        # One that ended at that instant too: what it remembers goes over to the next.
+        or_(eras.c.ends_at.is_(None), eras.c.ends_at >= _START),
+    )
+    .order_by(eras.c.schedule_id, eras.c.starts_at)
+)
+_OVERRIDES = (
+    select(
+        overrides.c.schedule_id,
+        overrides.c.id,
+        overrides.c.starts_at,
+        overrides.c.ends_at,
+        overrides.c.person_id,
+        overrides.c.replaces,
+        overrides.c.role,
+    )
+    .where(
+        overrides.c.schedule_id.in_(_WANTED),
+        overrides.c.starts_at < _END,
+        overrides.c.ends_at > _START,
+        overrides.c.cancelled_at.is_(None),
+    )
+    .order_by(overrides.c.id)
+)
+_RECORD = (
+    select(
+        shift_record.c.schedule_id,
+        shift_record.c.starts_at,
+        shift_record.c.ends_at,
+        shift_record.c.person_id,
+        shift_record.c.why,
+        shift_record.c.role,
+    )
+    .where(shift_record.c.schedule_id.in_(_WANTED), shift_record.c.ends_at > _START, shift_record.c.starts_at < _END)
+    .order_by(shift_record.c.starts_at, shift_record.c.id)
+)
+_ABSENCES = (
+    select(absences.c.person_id, absences.c.starts_at, absences.c.ends_at, absences.c.reason, absences.c.soft)
+    .where(
+        absences.c.person_id.in_(_WANTED),
+        absences.c.starts_at < _END,
+        absences.c.ends_at > _START,
+        absences.c.cancelled_at.is_(None),
+    )
+    .order_by(absences.c.starts_at, absences.c.id)
+)
+_BOOKINGS = (
+    select(bookings.c.calendar_id, bookings.c.starts_at, bookings.c.ends_at, bookings.c.person_id, bookings.c.event)
+    .where(bookings.c.calendar_id.in_(_WANTED), bookings.c.starts_at < _END, bookings.c.ends_at > _START)
+    .order_by(bookings.c.starts_at, bookings.c.id)
+)
+_TO_COME = select(eras.c.schedule_id, eras.c.document).where(or_(eras.c.ends_at.is_(None), eras.c.ends_at > _START))
+
 
 def schedule_of(document: Mapping[str, Any]) -> Schedule:
-    """The schedule of a resource's document (which carries more than is computed from)."""
-    return from_document({key: document[key] for key in SCHEDULE_KEYS if document.get(key) is not None})
+    """The schedule of a resource's document (which carries more than is computed from). Raises BadField."""
+    return _read_once(orjson.dumps({key: document[key] for key in SCHEDULE_KEYS if document.get(key) is not None}))
+
+
+@lru_cache(maxsize=4096)
+def _read_once(document: bytes) -> Schedule:
+    """Schedules change rarely and are values: what a text says is read once a process."""
+    return from_document(orjson.loads(document))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +123,10 @@ class State:
 
 async def states(view: Reading, schedule_ids: Iterable[int]) -> dict[int, State]:
     """The state of each schedule that has one."""
-    wanted = sorted(set(schedule_ids))
-    columns = rota_states.c
-    question = select(columns.schedule_id, columns.settled_until, columns.standings).where(
-        columns.schedule_id.in_(wanted)
-    )
+    found = await view.conn.execute(_STATES, {"wanted": sorted(set(schedule_ids))})
     return {
         schedule_id: State(until, {name: standing_from_document(one) for name, one in standings.items()})
-        for schedule_id, until, standings in await view.conn.execute(question)
+        for schedule_id, until, standings in found
     }
 
 
@@ -124,19 +193,9 @@ def _longest_turn(known: Mapping[int, Rota]) -> Micros:
 
 async def _eras(view: Reading, wanted: list[int], start: Micros, end: Micros) -> dict[int, list[Era]]:
     """The versions in force in [start, end), in order."""
-    columns = eras.c
-    question = (
-        select(columns.schedule_id, columns.starts_at, columns.ends_at, columns.document, columns.version)
-        .where(
-            columns.schedule_id.in_(wanted),
-            columns.starts_at < end,
-            # One that ended at that instant too: what it remembers goes over to the next.
-            or_(columns.ends_at.is_(None), columns.ends_at >= start),
-        )
-        .order_by(columns.schedule_id, columns.starts_at)
-    )
     found: dict[int, list[Era]] = {schedule_id: [] for schedule_id in wanted}
-    for schedule_id, starts_at, ends_at, document, version in await view.conn.execute(question):
+    rows = await view.conn.execute(_ERAS, {"wanted": wanted, "start": start, "end": end})
+    for schedule_id, starts_at, ends_at, document, version in rows:
         found[schedule_id].append(Era(starts_at, ends_at, schedule_of(document), version))
     return found
 
@@ -144,26 +203,8 @@ async def _eras(view: Reading, wanted: list[int], start: Micros, end: Micros) ->
 async def overrides_of(view: Reading, wanted: Iterable[int], start: Micros, end: Micros) -> dict[int, list[Override]]:
     """The overrides that were not taken back and touch [start, end), by schedule, as they were made."""
     found: dict[int, list[Override]] = {schedule_id: [] for schedule_id in wanted}
-    columns = overrides.c
-    question = (
-        select(
-            columns.schedule_id,
-            columns.id,
-            columns.starts_at,
-            columns.ends_at,
-            columns.person_id,
-            columns.replaces,
-            columns.role,
-        )
-        .where(
-            columns.schedule_id.in_(sorted(found)),
-            columns.starts_at < end,
-            columns.ends_at > start,
-            columns.cancelled_at.is_(None),
-        )
-        .order_by(columns.id)
-    )
-    for schedule_id, override_id, starts_at, ends_at, person, replaces, role in await view.conn.execute(question):
+    rows = await view.conn.execute(_OVERRIDES, {"wanted": sorted(found), "start": start, "end": end})
+    for schedule_id, override_id, starts_at, ends_at, person, replaces, role in rows:
         found[schedule_id].append(
             Override(
                 OverrideId(override_id),
@@ -183,13 +224,8 @@ async def _record(view: Reading, known: Mapping[int, State], start: Micros, end:
     settled = sorted(schedule_id for schedule_id, state in known.items() if state.settled_until > start)
     if not settled:
         return found
-    columns = shift_record.c
-    question = (
-        select(columns.schedule_id, columns.starts_at, columns.ends_at, columns.person_id, columns.why, columns.role)
-        .where(columns.schedule_id.in_(settled), columns.ends_at > start, columns.starts_at < end)
-        .order_by(columns.starts_at, columns.id)
-    )
-    for schedule_id, starts_at, ends_at, person, why, role in await view.conn.execute(question):
+    rows = await view.conn.execute(_RECORD, {"wanted": settled, "start": start, "end": end})
+    for schedule_id, starts_at, ends_at, person, why, role in rows:
         found[schedule_id].append(Shift(starts_at, ends_at, PersonId(person), why_from_document(why), role))
     return found
 
@@ -201,18 +237,8 @@ async def _away(
     found: dict[PersonId, list[Away]] = defaultdict(list)
     if not people:
         return found
-    columns = absences.c
-    question = (
-        select(columns.person_id, columns.starts_at, columns.ends_at, columns.reason, columns.soft)
-        .where(
-            columns.person_id.in_(sorted(people)),
-            columns.starts_at < end,
-            columns.ends_at > start,
-            columns.cancelled_at.is_(None),
-        )
-        .order_by(columns.starts_at, columns.id)
-    )
-    for person, starts_at, ends_at, reason, soft in await view.conn.execute(question):
+    rows = await view.conn.execute(_ABSENCES, {"wanted": sorted(people), "start": start, "end": end})
+    for person, starts_at, ends_at, reason, soft in rows:
         found[PersonId(person)].append(Away(PersonId(person), starts_at, ends_at, reason or "away", soft))
     for person_id, person in (await resources.load(view, "person", people)).items():
         document = person.document
@@ -230,13 +256,8 @@ async def _bookings(
     found: dict[CalendarId, list[Booking]] = defaultdict(list)
     if not calendars:
         return found
-    columns = bookings.c
-    question = (
-        select(columns.calendar_id, columns.starts_at, columns.ends_at, columns.person_id, columns.event)
-        .where(columns.calendar_id.in_(sorted(calendars)), columns.starts_at < end, columns.ends_at > start)
-        .order_by(columns.starts_at, columns.id)
-    )
-    for calendar, starts_at, ends_at, person, event in await view.conn.execute(question):
+    rows = await view.conn.execute(_BOOKINGS, {"wanted": sorted(calendars), "start": start, "end": end})
+    for calendar, starts_at, ends_at, person, event in rows:
         booking = Booking(CalendarId(calendar), starts_at, ends_at, PersonId(person), event)
         found[booking.calendar].append(booking)
     return found
@@ -245,21 +266,13 @@ async def _bookings(
 async def schedules_of(view: Reading, people: Iterable[int]) -> list[int]:
     """The schedules in which any of these people takes turns, by the version in force or one to come."""
     wanted = {PersonId(person) for person in people}
-    columns = eras.c
-    question = select(columns.schedule_id, columns.document).where(
-        or_(columns.ends_at.is_(None), columns.ends_at > view.now)
-    )
-    found = await view.conn.execute(question)
+    found = await view.conn.execute(_TO_COME, {"start": view.now})
     return sorted({schedule_id for schedule_id, document in found if schedule_of(document).people() & wanted})
 
 
 async def schedules_reading(view: Reading, calendar_id: int) -> list[int]:
     """The schedules with a layer that is read from this calendar, by the version in force or one to come."""
-    columns = eras.c
-    question = select(columns.schedule_id, columns.document).where(
-        or_(columns.ends_at.is_(None), columns.ends_at > view.now)
-    )
-    found = await view.conn.execute(question)
+    found = await view.conn.execute(_TO_COME, {"start": view.now})
     wanted = CalendarId(calendar_id)
     return sorted({schedule_id for schedule_id, document in found if wanted in schedule_of(document).calendars()})
 

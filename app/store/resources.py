@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import Select, bindparam, insert, select, update
 
 from app.clock import Micros
 from app.store.database import Reading, Writing
@@ -51,6 +51,13 @@ _COLUMNS = (
 )
 
 
+# Asked many times a page: built once, which costs five times what asking does.
+_AMONG = select(*_COLUMNS).where(
+    resources.c.id.in_(bindparam("wanted", expanding=True)), resources.c.kind == bindparam("kind")
+)
+_AMONG_LIVING = _AMONG.where(resources.c.deleted_at.is_(None))
+
+
 def _select() -> Select[Any]:
     return select(*_COLUMNS)
 
@@ -60,10 +67,8 @@ async def load(view: Reading, kind: str, ids: Iterable[int], *, deleted: bool = 
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    question = _select().where(resources.c.id.in_(wanted), resources.c.kind == kind)
-    if not deleted:
-        question = question.where(resources.c.deleted_at.is_(None))
-    return {row.id: Resource(*row) for row in await view.conn.execute(question)}
+    found = await view.conn.execute(_AMONG if deleted else _AMONG_LIVING, {"kind": kind, "wanted": wanted})
+    return {row.id: Resource(*row) for row in found}
 
 
 async def listed(view: Reading, kind: str, *, after: int = 0, limit: int = 1_000_000) -> list[Resource]:

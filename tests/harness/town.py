@@ -330,10 +330,14 @@ class Town:
                 await asyncio.sleep(0.002)
 
     async def _quiet(self) -> bool:
-        if self.world.committer.waiting or self.process.worker.busy or self.world.wake.is_set():
+        if self._working():
             return False
         due = await self.store.read(jobs.next_due)
-        return due is None or due > self.clock.now()
+        # Asked again: what was claimed while the question was on its way is not due, but under way.
+        return (due is None or due > self.clock.now()) and not self._working()
+
+    def _working(self) -> bool:
+        return bool(self.world.committer.waiting) or self.process.worker.busy or self.world.wake.is_set()
 
     async def passes(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
         """Time goes by, stopping wherever something falls due."""

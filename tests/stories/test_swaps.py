@@ -200,6 +200,8 @@ async def test_of_an_accept_and_a_decline_at_once_one_wins(database: str) -> Non
                 store.write(swaps.accept, swap_id, "Ana"),
                 return_exceptions=True,
             )
+            # The API would have woken the worker for the notices of these deeds.
+            rota.asked.story.world.wake.set()
             won = [one for one in outcomes if isinstance(one, swaps.Swap)]
             lost = [one for one in outcomes if isinstance(one, swaps.Refused)]
             assert (len(won), [one.name for one in lost]) == (1, ["swap_answered"] * 2)
