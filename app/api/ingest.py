@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 import structlog
 
-from app.dedup import arrival
+from app.api.intake import Intake, Unprocessed
 from app.dedup.arrival import Arrival
 from app.dedup.committer import Overloaded
 from app.dedup.directory import Inlet
@@ -35,18 +35,16 @@ DISCARD_BYTES = 256 * 1024 * 1024
 DISCARD_S = 20.0
 """How much, and for how long, of a body that is too large is still read (and thrown away), so that the sender gets to
 read our answer instead of a broken connection."""
-IN_THREAD_BYTES = 1024 * 1024
-"""A larger body is read in a thread: others are answered meanwhile."""
 
 Scope = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is answered."""
+    """What is answered: `body` as JSON, bytes as they are."""
 
     status: int
-    body: dict[str, Any]
+    body: Any
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
@@ -78,6 +76,8 @@ STORE_TROUBLE = problem(
     "The database did not confirm the commit. Sending the same again is safe.",
     (b"retry-after", b"%d" % RETRY_AFTER_S),
 )
+KEPT = Reply(202, {"status": "kept", "events": 0}, _JSON)
+"""What our own code can't write is kept as it came, and a person is told."""
 
 
 def accepted(found: Arrival) -> Reply:
@@ -102,6 +102,11 @@ def oversized(limit: int) -> str:
     return f"A message of more than {limit} bytes was refused."
 
 
+def content_type_of(headers: Mapping[bytes, bytes]) -> str:
+    """What a sender says its body is."""
+    return headers.get(b"content-type", b"").decode("latin-1")[:200]
+
+
 class TooLarge(Exception):
     """The body is over the limit; `seen` is how much of it came, `start` its beginning."""
 
@@ -120,6 +125,7 @@ class Ingest:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._intake = Intake(world)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         began = self._world.clock.monotonic()
@@ -146,10 +152,9 @@ class Ingest:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"))) if scope["query_string"] else {}
         key = unquote(parts[1]) if len(parts) == 2 else key_of(headers, query)
         try:
-            inlet = await self._world.directory.inlet(kind, key) if key else None
+            inlet = await self._intake.inlet(kind, key)
             if inlet is None:
                 return UNAUTHORIZED
-            self._world.heard.note(inlet.integration_id, self._world.clock.now())
             return await self._take(inlet, headers, query, receive)
         except Overloaded:
             return BUSY
@@ -159,44 +164,19 @@ class Ingest:
     async def _take(
         self, inlet: Inlet, headers: Mapping[bytes, bytes], query: Mapping[str, str], receive: Any
     ) -> Reply:
-        content_type = headers.get(b"content-type", b"").decode("latin-1")[:200]
+        content_type = content_type_of(headers)
         limit = self._world.settings.max_body_bytes
         try:
             body = await body_of(receive, headers, limit)
         except TooLarge as error:
-            await self._keep(inlet, oversized(limit), content_type, error.start, error.seen)
+            await self._intake.keep(inlet, oversized(limit), content_type, error.start, error.seen)
             return too_large(limit)
-        received = Received(body, content_type, query)
         try:
-            if len(body) > IN_THREAD_BYTES:
-                found = await asyncio.to_thread(self._read, inlet, received)
-            else:
-                found = self._read(inlet, received)
+            return accepted(await self._intake.take(inlet, Received(body, content_type, query)))
         except Unreadable as error:
-            await self._keep(inlet, str(error), content_type, body, len(body))
             return unreadable(inlet.kind, error)
-        return await self._commit(inlet, found, received)
-
-    async def _commit(self, inlet: Inlet, found: Arrival, received: Received) -> Reply:
-        try:
-            await self._world.committer.commit(found)
-        except (Overloaded, StoreError):
-            raise
-        except Exception as error:  # what our own code can't write is kept as it came, and a person is told
-            log.exception("ingest_kept_unprocessed", integration=inlet.name)
-            reason = f"It could not be processed ({type(error).__name__}); this is a fault of Tocsin."
-            await self._keep(inlet, reason, received.content_type, received.body, len(received.body))
-            return Reply(202, {"status": "kept", "events": 0}, _JSON)
-        return accepted(found)
-
-    def _read(self, inlet: Inlet, received: Received) -> Arrival:
-        """The events of a request, digested. Raises Unreadable."""
-        return arrival.read(self._world.sources[inlet.kind], inlet, received, self._world.clock.now())
-
-    async def _keep(self, inlet: Inlet, reason: str, content_type: str, body: bytes, size: int) -> None:
-        """Stores what could not be read, and makes it seen: one coarse alert a key and hour."""
-        now = self._world.clock.now()
-        await self._world.committer.commit(arrival.unread(inlet, reason, content_type, body, size, now))
+        except Unprocessed:
+            return KEPT
 
 
 READ_HEADERS = {b"authorization", b"content-type", b"content-length", b"x-tocsin-key"}
@@ -256,7 +236,7 @@ async def _discard(receive: Any, start: bytes, limit: int, *, more: bool) -> Non
 
 async def answer(send: Any, reply: Reply) -> None:
     """Sends what is answered."""
-    body = orjson.dumps(reply.body)
+    body = reply.body if isinstance(reply.body, bytes) else orjson.dumps(reply.body)
     await send(
         {
             "type": "http.response.start",

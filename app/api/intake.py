@@ -1,0 +1,80 @@
+"""What every way in for senders shares: whose key, reading within limits, committing, and keeping what nobody could read.
+
+A way in (ingest.py, and the foreign APIs of wire/) asks `inlet`, then `take`, and says the outcome in its sender's own
+words. `take` returns only what is committed. Must never choose an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+
+from app.clock import Micros
+from app.dedup import arrival
+from app.dedup.arrival import Arrival
+from app.dedup.committer import Overloaded
+from app.dedup.directory import Inlet
+from app.sources.event import Received, Unreadable
+from app.sources.source import Source
+from app.store.errors import StoreError
+from app.world import World
+
+log = structlog.get_logger(__name__)
+
+IN_THREAD_BYTES = 1024 * 1024
+"""A larger body is read in a thread: others are answered meanwhile."""
+
+
+class Unprocessed(Exception):
+    """Our own code could not write it: it was kept as it came, and a person is told."""
+
+
+class Intake:
+    """From a request whose body is there to a commit."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def inlet(self, kind: str, key: str) -> Inlet | None:
+        """The integration of this kind that the key opens, noted as heard; None for none. Raises StoreError."""
+        found = await self._world.directory.inlet(kind, key) if key else None
+        if found is not None:
+            self._world.heard.note(found.integration_id, self._world.clock.now())
+        return found
+
+    async def read(self, inlet: Inlet, received: Received, now: Micros | None = None) -> Arrival:
+        """The events of a request, digested; of one that is not readable at all, kept first. Raises Unreadable and as `keep`."""
+        source: Source[Any] = self._world.sources[inlet.kind]
+        at = self._world.clock.now() if now is None else now
+        try:
+            if len(received.body) > IN_THREAD_BYTES:
+                return await asyncio.to_thread(arrival.read, source, inlet, received, at)
+            return arrival.read(source, inlet, received, at)
+        except Unreadable as error:
+            await self.keep(inlet, str(error), received.content_type, received.body, len(received.body))
+            raise
+
+    async def commit(self, found: Arrival, received: Received) -> None:
+        """Returns once it is on disk. Raises Unprocessed, Overloaded, StoreError."""
+        try:
+            await self._world.committer.commit(found)
+        except (Overloaded, StoreError):
+            raise
+        except Exception as error:
+            log.exception("ingest_kept_unprocessed", integration=found.inlet.name)
+            reason = f"It could not be processed ({type(error).__name__}); this is a fault of Tocsin."
+            await self.keep(found.inlet, reason, received.content_type, received.body, len(received.body))
+            raise Unprocessed from error
+
+    async def take(self, inlet: Inlet, received: Received) -> Arrival:
+        """Reads and commits. Raises as `read` and `commit`."""
+        found = await self.read(inlet, received)
+        await self.commit(found, received)
+        return found
+
+    async def keep(self, inlet: Inlet, reason: str, content_type: str, body: bytes, size: int) -> None:
+        """Stores what could not be read, and makes it seen: one coarse alert a key and hour. Raises Overloaded, StoreError."""
+        now = self._world.clock.now()
+        await self._world.committer.commit(arrival.unread(inlet, reason, content_type, body, size, now))
