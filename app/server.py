@@ -20,6 +20,7 @@ import uvicorn
 from app.api.app import build
 from app.api.ingest import PREFIX, Ingest
 from app.api.signals import Signals, is_signal
+from app.api.wire.doors import Wire
 from app.clock import SystemClock
 from app.ids import ProcessIds
 from app.settings import Settings
@@ -34,12 +35,13 @@ GC_THRESHOLD = (20_000, 20, 50)
 
 
 class Tocsin:
-    """The whole service as one ASGI application: senders and heartbeats go straight in, all else to the API."""
+    """The whole service as one ASGI application: senders, heartbeats and foreign APIs go straight in, all else to the API."""
 
     def __init__(self, process: Process) -> None:
         self.world = process.world
         self.api = build(process.world, process)
         self.ingest = Ingest(process.world)
+        self.wire = Wire(process.world)
         self.signals = Signals(process.world)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -47,6 +49,8 @@ class Tocsin:
             await self.api(scope, receive, send)
         elif is_signal(scope["path"]):
             await self.signals(scope, receive, send)
+        elif self.wire.claims(scope):
+            await self.wire(scope, receive, send)
         elif scope["path"].startswith(PREFIX):
             await self.ingest(scope, receive, send)
         elif scope["method"] in ("GET", "HEAD"):

@@ -22,6 +22,7 @@ from app.api import (
     calendar_feed,
     calendar_links,
     calendars,
+    changes,
     contact_methods,
     drills,
     dry_run,
@@ -56,6 +57,7 @@ from app.world import World
 TAGS = {
     "incidents": "What people respond to, and what they do about it.",
     "alerts": "What senders said is wrong.",
+    "changes": "What was deployed or switched, beside the incidents of the same service.",
     "keys": "Who may use this API.",
     "senders": "Where monitoring tools post to.",
     "health": "What machines ask about this process.",
@@ -93,6 +95,7 @@ def build(world: World, process: Process) -> FastAPI:
         explain,
         dry_run,
         alerts,
+        changes,
         integrations,
         heartbeats,
         holding,

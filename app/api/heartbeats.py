@@ -92,8 +92,9 @@ def add_routes(routes: APIRouter, world: World) -> None:
     )
     async def rotate_key(item_id: IdText, request: RequestedOf, rotation: Rotation | None = None) -> Response:
         """The new key is shown this once. The others go on for `grace_s` seconds: change the sender meanwhile."""
-        grace_s = (rotation or Rotation()).grace_s
-        made = await world.store.write(once, request.asked(rotation), rotate, issue, int(item_id), grace_s, kind=KIND)
+        made = await world.store.write(
+            once, request.asked(rotation), rotate, issue, int(item_id), rotation or Rotation(), kind=KIND
+        )
         return made.response()
 
     @routes.get(

@@ -7,7 +7,7 @@ sender is changed over without losing an alert. Must never know a sender's diale
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +15,6 @@ from sqlalchemy import delete, insert, or_, select, update
 from starlette.responses import Response
 
 from app.api.idempotency import Made, RequestedOf, once
-from app.api.kinds import Born
 from app.api.parameters import NEWEST, Cursor, IdText, list_model, page, position
 from app.api.problems import answers
 from app.api.resources import read_one
@@ -23,7 +22,7 @@ from app.clock import SECOND, iso
 from app.dedup.directory import digest_of
 from app.dedup.tables import integration_keys, unparsed
 from app.store.database import Reading, Writing
-from app.store.resources import Resource, touch_config
+from app.store.resources import Refused, Resource, touch_config
 from app.world import World
 
 MAX_UNPARSED = 50
@@ -44,6 +43,12 @@ class Rotation(BaseModel):
 
     grace_s: int = Field(
         default=86_400, ge=0, le=90 * 86_400, description="How long the keys there are now still work. 0: not at all."
+    )
+    key: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_.-]{20,200}$",
+        description="A key that its senders have already, such as PagerDuty's routing key or Opsgenie's API key, so that "
+        "only the host name has to be changed in them. Unset: a new one is made, which is better.",
     )
 
 
@@ -66,11 +71,23 @@ class Unparsed(BaseModel):
     body: str = Field(description="Its beginning as text; what is not UTF-8 is replaced.")
 
 
-def issuing(base_url: str) -> Born:
+class Issue(Protocol):
+    """The deed that gives a key: a new one, or `key`."""
+
+    async def __call__(self, tx: Writing, integration: Resource, key: str | None = None) -> dict[str, str]:
+        """Answers the key and the address with it. Raises Refused(`key_taken`)."""
+
+
+def issuing(base_url: str) -> Issue:
     """The deed that gives an integration, or a heartbeat, a new key."""
 
-    async def issue(tx: Writing, integration: Resource) -> dict[str, str]:
-        key = tx.ids.secret(32)
+    async def issue(tx: Writing, integration: Resource, key: str | None = None) -> dict[str, str]:
+        if key is None:
+            key = tx.ids.secret(32)
+        elif (
+            await tx.conn.execute(select(integration_keys).where(integration_keys.c.digest == digest_of(key)))
+        ).first():
+            raise Refused("key_taken", "an integration has this key already; each key opens one integration")
         await tx.conn.execute(
             insert(integration_keys).values(
                 digest=digest_of(key), integration_id=integration.id, hint=key[-4:], created_at=tx.now
@@ -83,14 +100,17 @@ def issuing(base_url: str) -> Born:
     return issue
 
 
-async def rotate(tx: Writing, issue: Born, integration_id: int, grace_s: int, kind: str = "integration") -> Made:
-    """Gives a new key; those there are end `grace_s` from now, unless they end before. Raises NotFound."""
+async def rotate(tx: Writing, issue: Issue, integration_id: int, rotation: Rotation, kind: str = "integration") -> Made:
+    """Gives a new key, or the one that was brought; those there are end `grace_s` from now, unless they end before.
+
+    Raises NotFound, Refused(`key_taken`).
+    """
     integration = await read_one(tx, kind, integration_id)
-    mine, ends_at = integration_keys.c.integration_id == integration_id, tx.now + grace_s * SECOND
+    mine, ends_at = integration_keys.c.integration_id == integration_id, tx.now + rotation.grace_s * SECOND
     await tx.conn.execute(delete(integration_keys).where(mine, integration_keys.c.expires_at <= tx.now))
     later = or_(integration_keys.c.expires_at.is_(None), integration_keys.c.expires_at > ends_at)
     await tx.conn.execute(update(integration_keys).where(mine, later).values(expires_at=ends_at))
-    shown = await issue(tx, integration)
+    shown = await issue(tx, integration, rotation.key)
     return Made(shown, secret=frozenset(shown))
 
 
@@ -145,9 +165,10 @@ def add_routes(routes: APIRouter, world: World) -> None:
         responses=answers(404, 409, 413),
     )
     async def rotate_key(item_id: IdText, request: RequestedOf, rotation: Rotation | None = None) -> Response:
-        """The new key is shown this once. The others go on for `grace_s` seconds: change the sender meanwhile."""
-        grace_s = (rotation or Rotation()).grace_s
-        made = await world.store.write(once, request.asked(rotation), rotate, issue, int(item_id), grace_s)
+        """The new key, or the one you bring, is shown this once. The others go on for `grace_s` seconds: change the sender meanwhile."""
+        made = await world.store.write(
+            once, request.asked(rotation), rotate, issue, int(item_id), rotation or Rotation()
+        )
         return made.response()
 
     @routes.get(

@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select
 
 from app.clock import Micros
 from app.dedup.tables import alerts, alerts_seen, last_seen, times_seen
-from app.incidents import ledger
+from app.incidents import changes, ledger
 from app.incidents.incident import Incident
 from app.incidents.respond import NoSuchIncident
 from app.incidents.tables import timeline
@@ -26,6 +26,7 @@ from app.store.database import Reading, Writing
 
 MAX_ALERTS = 10
 MAX_ENTRIES = 10
+MAX_CHANGES = 5
 MAX_OPENS = 50
 MAX_MACHINE_OPENS = 25
 """Rows kept for one incident; of machines at most half, so that scanners don't hide that a person looked."""
@@ -65,6 +66,16 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """A change of the incident's service, shortly before it or while it lasted."""
+
+    at: Micros
+    summary: str
+    source: str
+    links: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that the page needs."""
 
@@ -75,6 +86,8 @@ class Facts:
     told: Told | None
     alerts: tuple[Alert, ...]
     happened: tuple[Happened, ...]
+    """Newest first."""
+    changed: tuple[Changed, ...] = ()
     """Newest first."""
 
 
@@ -91,6 +104,7 @@ async def facts_of(view: Reading, link: Link) -> Facts:
         told=await _told(view, link),
         alerts=await _alerts(view, incident.id),
         happened=await _happened(view, incident.id),
+        changed=await _changed(view, incident),
     )
 
 
@@ -153,6 +167,13 @@ async def _happened(view: Reading, incident_id: int) -> tuple[Happened, ...]:
         .limit(MAX_ENTRIES)
     )
     return tuple(Happened(*row) for row in await view.conn.execute(question))
+
+
+async def _changed(view: Reading, incident: Incident) -> tuple[Changed, ...]:
+    return tuple(
+        Changed(row.at, row.summary, row.source, tuple((str(text), str(url)) for text, url in row.links))
+        for row in await changes.beside(view, incident, MAX_CHANGES)
+    )
 
 
 async def has_room(view: Reading, link: Link, visitor: Visitor) -> bool:

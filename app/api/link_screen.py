@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.api.link_facts import Alert, Facts
+from app.api.link_facts import Alert, Changed, Facts
 from app.api.moments import ago, brief, moment
 from app.clock import SECOND, Micros, lasting
 from app.incidents.incident import Incident
@@ -85,6 +85,7 @@ def context(facts: Facts, link: Link, secret: str, said: Said | None) -> dict[st
             }
             for entry in facts.happened
         ],
+        "changed": [_changed(change, facts) for change in facts.changed],
         "recipient": link.recipient,
         "expires": moment(link.expires_at, facts.zone),
     }
@@ -206,6 +207,16 @@ def _alert(alert: Alert, now: Micros) -> dict[str, Any]:
         "labels": _pairs(alert.labels, MAX_LABELS, MAX_VALUE),
         "fold": _fold(len(alert.labels), len(annotations)),
         "left_out": f"{left} more are not shown here" if left else "",
+    }
+
+
+def _changed(change: Changed, facts: Facts) -> dict[str, Any]:
+    return {
+        "at": moment(change.at, facts.zone),
+        "ago": ago(change.at, facts.now),
+        "summary": cut(change.summary, MAX_VALUE),
+        "source": cut(change.source, MAX_VALUE),
+        "link": next((safe for text, url in change.links if (safe := safe_link(text, url))), None),
     }
 
 

@@ -59,3 +59,20 @@ timeline = Table(
     Column("detail", Document),
     Index("ix_timeline_incident_id", "incident_id", "id"),
 )
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("digest", Digest, nullable=False, unique=True),
+    Column("integration_id", Id, ForeignKey("resources.id"), nullable=False),
+    Column("service_id", Id, ForeignKey("resources.id")),
+    Column("at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("details", Document),
+    Column("links", Document),
+    Index("ix_changes_service_id", "service_id", "at"),
+)
+"""What was changed, by service: shown beside its incidents, never paged. `digest` makes the same message sent twice one."""

@@ -44,7 +44,7 @@ _LINKS = {
 }
 _TIMES = frozenset((*STARTS, *ENDS))
 _NOT_LABELS = frozenset((*TITLES, *TEXTS, *STATUSES, *KEYS, *_LINKS, *_TIMES, *MAPS, "correlate"))
-_SECRET = re.compile(r"secret|token|passw|api_?key|credential|authorization|routing_key", re.IGNORECASE)
+SECRET = re.compile(r"secret|token|passw|api_?key|credential|authorization|routing_key", re.IGNORECASE)
 
 _BY_STATUS: dict[Status, str] = {
     "resolved": "resolved resolve ok okay close closed recovered recovery normal clear cleared up success healthy",
@@ -121,7 +121,7 @@ def _texts(value: Any) -> Iterator[tuple[str, str]]:
             if isinstance(part, str):
                 yield name, part
             elif isinstance(part, dict):
-                below += [(key.lower(), child) for key, child in part.items() if not _SECRET.search(key)]
+                below += [(key.lower(), child) for key, child in part.items() if not SECRET.search(key)]
             elif isinstance(part, list):
                 below += [(name, child) for child in part]
         level = below[:_MAX_NODES]
@@ -214,7 +214,7 @@ def _rest(fields: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
         labels.update(_public(tags(fields.get(name))))
     annotations.update(_public(tags(fields.get("attributes"))))
     for name, content in fields.items():
-        if name in _NOT_LABELS or _SECRET.search(name) or isinstance(content, dict):
+        if name in _NOT_LABELS or SECRET.search(name) or isinstance(content, dict):
             continue
         said = ",".join(map(text, content)) if isinstance(content, list) else text(content)
         number = isinstance(content, int | float) and not isinstance(content, bool)
@@ -223,4 +223,4 @@ def _rest(fields: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _public(pairs: dict[str, str]) -> dict[str, str]:
-    return {name: content for name, content in pairs.items() if not _SECRET.search(name)}
+    return {name: content for name, content in pairs.items() if not SECRET.search(name)}

@@ -16,10 +16,11 @@ from pydantic import ValidationError
 from app.sources.alertmanager import Alertmanager, Grafana
 from app.sources.datadog import Datadog
 from app.sources.generic import Generic
+from app.sources.pagerduty import PagerDuty
 from app.sources.source import Source, SourceSettings
 from app.sources.zabbix import Zabbix
 
-BUILT_IN: tuple[Source[Any], ...] = (Alertmanager(), Grafana(), Datadog(), Zabbix(), Generic())
+BUILT_IN: tuple[Source[Any], ...] = (Alertmanager(), Grafana(), Datadog(), Zabbix(), PagerDuty(), Generic())
 
 GROUP = "tocsin.sources"
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,39}")

@@ -28,10 +28,9 @@ from app.sources.registry import (
 from app.sources.source import SourceSettings
 
 DATA = Path(__file__).parent.parent / "data"
-KINDS = ("alertmanager", "grafana", "datadog", "zabbix", "generic")
 SAMPLES = sorted(
     path
-    for kind in KINDS
+    for kind in SOURCES
     for path in (DATA / kind).iterdir()
     if path.suffix in {".json", ".txt"} and path.stem != "SOURCES"
 )
@@ -117,14 +116,18 @@ class TestEachSource:
         assert 20 < len(str(refusal.value)) < 300
 
     def test_reads_a_list_as_text_type_and_a_body_with_spaces_and_a_byte_order_mark(self, source):
-        body = '\ufeff  {"alerts":[{"labels":{"alertname":"a"}}],"title":"[Triggered] a","event_name":"a","event_value":"1"}'
+        body = (
+            '\ufeff  {"alerts":[{"labels":{"alertname":"a"}}],"title":"[Triggered] a","event_name":"a","event_value":"1",'
+            '"event_action":"trigger","message":"a"}'
+        )
         reading = source.read(Received(body.encode(), "application/x-www-form-urlencoded"), source.Settings(), NOW)
         assert [event.status for event in reading.events] == ["firing"]
 
     def test_replaces_and_flags_what_a_database_cannot_store(self, source):
         body = (
             b'{"title":"[Triggered] a\\u0000b","event_name":"a\\u0000b","event_value":"1",'
-            b'"alerts":[{"labels":{"alertname":"a\\u0000b"}}]}'
+            b'"alerts":[{"labels":{"alertname":"a\\u0000b"}}],'
+            b'"event_action":"trigger","payload":{"summary":"a\\u0000b"},"message":"a\\u0000b"}'
         )
         (event,) = source.read(Received(body), source.Settings(), NOW).events
         assert event.title == "a\ufffdb" or event.title.endswith("a\ufffdb")
@@ -164,7 +167,7 @@ here = Siren()
 
 class TestRegistry:
     def test_knows_the_built_in_kinds(self):
-        assert set(SOURCES) == {"alertmanager", "grafana", "datadog", "zabbix", "generic"}
+        assert set(SOURCES) == {"alertmanager", "grafana", "datadog", "zabbix", "pagerduty", "generic"}
 
     @pytest.mark.parametrize("name", ["Siren", "here"])
     def test_takes_in_what_a_package_offers_as_class_or_object(self, name):
@@ -195,7 +198,7 @@ class TestRegistry:
         assert parse_settings("zabbix", {"expire_after_s": 600}).expire_after_s == 600
 
     def test_names_the_kinds_there_are_for_one_there_is_not(self):
-        with pytest.raises(UnknownKind, match="alertmanager, datadog, generic, grafana, zabbix"):
+        with pytest.raises(UnknownKind, match="alertmanager, datadog, generic, grafana, pagerduty, zabbix"):
             parse_settings("pager", {})
 
     def test_says_each_fault_of_settings_in_one_sentence(self):

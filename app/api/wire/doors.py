@@ -1,0 +1,97 @@
+"""All foreign APIs as one ASGI application: finds the one whose path it is, reads the request, sends the answer.
+
+Each stands at its own well-known path, and below `/v1/in/KIND/KEY` for senders that can have nothing but an address.
+Must never know a dialect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import structlog
+
+from app.api.ingest import PREFIX, Hangup, Reply, Scope, TooLarge, answer, body_of, content_type_of, key_of
+from app.api.intake import Intake
+from app.api.wire.call import Call, Door
+from app.api.wire.pagerduty import PagerDutyDoor
+from app.dedup.committer import Overloaded
+from app.store.errors import StoreError
+from app.world import World
+
+log = structlog.get_logger(__name__)
+
+_IN = tuple(PREFIX.strip("/").split("/"))
+_READ_HEADERS = frozenset({b"authorization", b"content-type", b"content-length", b"x-tocsin-key", b"x-routing-key"})
+_MAX_FIELDS = 100
+
+
+class Wire:
+    """The ASGI application of the foreign APIs."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        intake = Intake(world)
+        self._doors: tuple[Door, ...] = (PagerDutyDoor(world, intake),)
+
+    def claims(self, scope: Scope) -> bool:
+        """Whether a request is for one of these APIs."""
+        return self._find(_steps(scope)) is not None
+
+    def _find(self, steps: Sequence[str]) -> tuple[Door, str, tuple[str, ...]] | None:
+        """The API of a path, the key in it, and the steps below its root."""
+        kind, key = "", ""
+        if tuple(steps[:2]) == _IN:
+            if len(steps) < 5:
+                return None
+            kind, key, steps = steps[2], steps[3], steps[4:]
+        # No API here tells a path with a slash at its end from one without.
+        below = tuple(steps[:-1] if steps and not steps[-1] else steps)
+        for door in self._doors:
+            if kind in ("", door.kind) and door.claims(below):
+                return door, key, below
+        return None
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        found = self._find(_steps(scope))
+        assert found is not None
+        door, key, path = found
+        headers = {name: value for name, value in scope["headers"] if name in _READ_HEADERS}
+        call = _call(scope, headers, key, path)
+        try:
+            reply = await self._reply(door, call, receive)
+        except Hangup:
+            return
+        self._world.metrics.ingest_requests.labels(door.kind, str(reply.status)).inc()
+        await answer(send, reply)
+
+    async def _reply(self, door: Door, call: Call, receive: Any) -> Reply:
+        limit = self._world.settings.max_body_bytes
+        try:
+            body = await body_of(receive, call.headers, limit)
+            return await door.answer(
+                Call(call.method, call.path, call.query, call.headers, call.content_type, call.key, body)
+            )
+        except TooLarge:
+            return door.failed(call, 413, f"A request may have {limit} bytes.")
+        except (Overloaded, StoreError):
+            return door.busy(call)
+        except Exception:
+            log.exception("wire_request_failed", kind=door.kind, method=call.method)
+            return door.failed(call, 500, "This is a fault of Tocsin; its log tells more.")
+
+
+def _steps(scope: Scope) -> list[str]:
+    """The steps of the path: split first and decoded then, so that an encoded slash splits nothing."""
+    raw = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1")
+    return [unquote(step) for step in raw.split("/")[1:]]
+
+
+def _call(scope: Scope, headers: Mapping[bytes, bytes], key: str, path: tuple[str, ...]) -> Call:
+    try:
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        query = []
+    opening = key or key_of(headers, dict(query))
+    return Call(scope["method"], path, query, headers, content_type_of(headers), opening)
