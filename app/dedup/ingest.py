@@ -150,7 +150,7 @@ def _open(work: Work, inlet: Inlet, item: Prepared, change: Change, before: Epis
     if suppressed:
         _note(row, suppressed)
         return
-    work.waiting.append((row, inlet, item, _grouping(work, inlet, item)))
+    work.waiting.append((episode, inlet, item, _grouping(work, inlet, item)))
 
 
 def _text(value: object) -> str:

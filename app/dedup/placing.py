@@ -7,13 +7,13 @@ The decisions are those of `app/incidents`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from sqlalchemy import select
 
 from app.clock import Micros
 from app.dedup import episodes
 from app.dedup.arrival import Prepared
+from app.dedup.episodes import Episode
 from app.dedup.work import NewId, Work
 from app.incidents import ledger
 from app.incidents.correlate import Candidate, Join, place
@@ -51,7 +51,8 @@ def placed(work: Work, loaded: dict[int, Incident], new_id: NewId) -> list[Incid
     for incident in loaded.values():
         by_group.setdefault(incident.grouping, []).append(Candidate(incident.id, incident.last_alert_at))
     new: list[Incident] = []
-    for row, inlet, item, key in work.waiting:
+    for episode, inlet, item, key in work.waiting:
+        row = work.new[episode.id]
         candidates = by_group.setdefault(key, [])
         placement = place(inlet.grouping, item.event.labels, candidates, work.now)
         if isinstance(placement, Join):
@@ -74,16 +75,16 @@ def placed(work: Work, loaded: dict[int, Incident], new_id: NewId) -> list[Incid
             candidates.append(Candidate(incident.id, work.now))
             reason = f"opened by {item.event.title}: {placement.sentence}"
             work.entries.append((incident.id, Entry("triggered", inlet.name, reason, {"alert": str(row["id"])})))
-        _join(work, incident, row, item)
+        _join(work, incident, episode, item)
         for candidate in candidates:
             if candidate.id == incident.id:
                 candidate.last_alert_at = work.now
     return new
 
 
-def _join(work: Work, incident: Incident, row: dict[str, Any], item: Prepared) -> None:
-    row["incident_id"] = incident.id
-    work.known[item.key_digest].incident_id = incident.id
+def _join(work: Work, incident: Incident, episode: Episode, item: Prepared) -> None:
+    # The episode itself, not the last one of its key: a key may have opened, resolved and opened again in here.
+    episode.incident_id = work.new[episode.id]["incident_id"] = incident.id
     incident.last_alert_at = work.now
     incident.alerts += 1
     incident.open_alerts += 1

@@ -37,7 +37,7 @@ class Work:
     written: Written = field(default_factory=Written)
     new: dict[int, dict[str, Any]] = field(default_factory=dict)
     """Rows of alerts that open or begin as ended here, by id."""
-    waiting: list[tuple[dict[str, Any], Inlet, Prepared, bytes]] = field(default_factory=list)
+    waiting: list[tuple[Episode, Inlet, Prepared, bytes]] = field(default_factory=list)
     """New open alerts that need a place, with the grouping of each."""
     updates: list[dict[str, Any]] = field(default_factory=list)
     resolves: list[tuple[Episode, Inlet, Micros | None, str]] = field(default_factory=list)

@@ -350,3 +350,20 @@ async def test_a_hundred_copies_at_once_are_one_alert_and_one_page(database: str
         assert {answer.status_code for answer in answers} == {202}
         await ana.is_paged("DiskFull")
         assert len(await story.rows("SELECT 1 FROM alerts")) == 1
+
+
+async def test_an_alert_that_comes_ends_and_comes_again_in_one_message_is_one_open_alert(database: str) -> None:
+    """What queued up while we stood still is written together: when the last of it ends, so does its incident."""
+    async with town(database) as story:
+        ana, alerts = await _settings(story)
+        first = {"labels": {"alertname": "Flapping", "severity": "critical"}, "startsAt": "2026-01-05T00:00:00Z"}
+        again = {**first, "startsAt": "2026-01-05T00:02:00Z"}
+        ended = {**first, "status": "resolved", "endsAt": "2026-01-05T00:01:00Z"}
+        document = alerts._group("firing", [], "critical", {})
+        await alerts.posts(
+            {**document, "alerts": [{**first, "status": "firing"}, ended, {**again, "status": "firing"}]}
+        )
+        await ana.is_paged("Flapping")
+        assert (await story.rows("SELECT open_alerts FROM incidents"))[0].open_alerts == 1
+        await alerts.posts({**document, "alerts": [{**again, "status": "resolved", "endsAt": "2026-01-05T00:03:00Z"}]})
+        assert (await story.incident()).state == "resolved"
