@@ -41,7 +41,7 @@ from app.store.database import Writing
 CLAIMED_AT_ONCE = 4
 """Pages of a level that the same worker sends at once; the rest is for whoever has a hand free."""
 NOT_STARTED_PAUSE = 2 * SECOND
-"""How long to look away while no try of the level before has started."""
+"""How long to look away while no try of the level before has started, though one is due."""
 WORTH_SAYING = 10 * SECOND
 """Planned less late than this, a page is called in time."""
 UNDER_WAY_PAUSE = 15 * SECOND
@@ -97,7 +97,8 @@ async def _level_before_ends(tx: Writing, incident: Incident, rules: Rules) -> M
         return None
     until = ends_at(told)
     if until is None:
-        return tx.now + NOT_STARTED_PAUSE
+        # Nothing starts before the first of its pages is due; until then nobody looks.
+        return max(tx.now, told.first_due or 0) + NOT_STARTED_PAUSE
     if until <= tx.now and incident.escalation == "fallback" and not await reached_anybody(tx, incident):
         return tx.now + UNDER_WAY_PAUSE
     return until

@@ -238,3 +238,22 @@ async def test_a_page_that_goes_out_late_says_how_late(database: str) -> None:
         await story.passes(minutes=3)
         page = await ana.is_paged("DiskFull")
         assert page["late_s"] >= 120
+
+
+async def test_a_level_whose_first_page_is_due_later_is_left_alone_until_then(database: str) -> None:
+    """Her only rule says after 15 minutes: meanwhile nobody looks at the incident each two seconds."""
+    async with town(database) as story:
+        rules = [{"contact_method": "push", "delay_s": 900}]
+        ana = await story.person("Ana", contact_methods=story.phones("push"), rules=rules)
+        ben = await story.person("Ben")
+        alerts = await story.integration(
+            "alertmanager", await story.service("s", await story.policy([[ana], [ben]], delay_s=300))
+        )
+        await alerts.fires("DiskFull")
+        await story.passes(minutes=14)
+        assert story.provider.seen == []
+        (job,) = await story.rows("SELECT fence FROM jobs WHERE kind = 'escalate'")
+        assert job.fence < 4
+        await story.passes(minutes=7)
+        assert [seen.path for seen in story.provider.seen] == ["/push", "/ben"]
+        ben.phone.taken = 1
