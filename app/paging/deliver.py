@@ -65,12 +65,12 @@ async def begin(tx: Writing, job: jobs.Job, maker: LinkMaker) -> Try | None:
     if page is None or incident is None or page.state != "waiting":
         await jobs.finish(tx, job)
         return None
+    # The first claim of a job is the first try of its page.
+    tries = await _tries_so_far(tx, page.id) if job.fence > 1 else 0
     if incident.state != "triggered" or incident.epoch != page.epoch:
         await _end_page(tx, page.id, "not_needed", None, _not_needed(incident))
         await jobs.finish(tx, job)
         return None
-    # The first claim of a job is the first try of its page.
-    tries = await _tries_so_far(tx, page.id) if job.fence > 1 else 0
     address = await _address(tx, page)
     if address is None:
         await _end_page(tx, page.id, "failed", "refused", "this contact method was removed since the page was planned")

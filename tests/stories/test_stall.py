@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from app.clock import SECOND
+from app.incidents import respond
 from app.notifiers.notifier import Accepted
 from app.paging.deliver import LinkMaker, begin, record
 from app.paging.escalate import escalate
@@ -88,6 +89,20 @@ async def test_a_try_whose_worker_died_is_unknown_and_made_again_under_the_same_
         assert (second.message.id, second.number) == (first.message.id, 2)
         outcomes = [row.outcome for row in await story.rows("SELECT outcome FROM attempts ORDER BY number")]
         assert outcomes == ["unknown", None]
+
+
+async def test_a_try_whose_worker_died_has_an_end_though_nobody_needs_the_page_any_more(database: str) -> None:
+    """Whether it was sent is not known, and that is what is written: not nothing."""
+    async with idle(database) as story:
+        await _two_levels(story)
+        (page,) = (await story.store.write(escalate, await _claim(story, "escalate"), LEASE)).claimed
+        assert await story.store.write(begin, page, MAKER)
+        await story.store.write(respond.acknowledge, 1, "Ben")
+        story.clock.move_to(story.clock.now() + LEASE)
+        (taken,) = [job for job in await story.store.write(jobs.claim, 10, LEASE) if job.kind == "deliver"]
+        assert await story.store.write(begin, taken, MAKER) is None
+        (row,) = await story.rows("SELECT outcome, finished_at FROM attempts")
+        assert (row.outcome, row.finished_at) == ("unknown", story.clock.now())
 
 
 async def test_a_process_whose_worker_has_ended_is_not_alive(database: str) -> None:
