@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, TextIO
 
@@ -19,6 +19,7 @@ from app.ids import Ids
 from app.metrics import Metrics
 from app.notifiers import registry as notifiers
 from app.notifiers import sink
+from app.notifiers.notifier import Notifier
 from app.notifiers.outbound import Outbound, OutboundSettings
 from app.paging.deliver import LinkMaker
 from app.paging.handlers import Paging
@@ -29,6 +30,7 @@ from app.rota.tickets import Door
 from app.rota.watching import Lookout
 from app.settings import Settings
 from app.sources import registry as sources
+from app.sources.source import Source
 from app.store import jobs
 from app.store.database import Store
 from app.store.errors import StoreError
@@ -54,15 +56,21 @@ async def open_world(
     console: TextIO | None = None,
     store: Store | None = None,
     prepare: Callable[[Store], Awaitable[object]] | None = None,
+    senders: Mapping[str, Source[Any]] | None = None,
+    ways: Mapping[str, Notifier[Any]] | None = None,
+    outbound: Outbound | None = None,
 ) -> World:
-    """The parts of one process, made but not started. `prepare` (the migration) runs first. Raises StoreError."""
+    """The parts of one process, made but not started. `prepare` (the migration) runs first. Raises StoreError.
+
+    Whoever has a store, senders' dialects, ways to reach people or a way out of its own (the simulator) brings them.
+    """
     store = store or open_store(settings.database_url, clock, ids)
     if prepare is not None:
         await prepare(store)
     if settings.paging == "hold":
         await store.write(hold.begin, "TOCSIN_PAGING=hold", "set when the server started")
     metrics = Metrics()
-    known = sources.installed()
+    known = sources.installed() if senders is None else senders
 
     directory = Directory(store, partial(sources.stored_settings, known))
     wake = asyncio.Event()
@@ -89,8 +97,9 @@ async def open_world(
             limits=QueueLimits(settings.queue_requests, settings.queue_events),
         ),
         sources=known,
-        notifiers=notifiers.build(console),
-        outbound=Outbound(
+        notifiers=notifiers.build(console) if ways is None else ways,
+        outbound=outbound
+        or Outbound(
             OutboundSettings(
                 timeout_s=settings.send_timeout_s,
                 smtp_url=settings.smtp_url.get_secret_value() or None,
