@@ -5,7 +5,7 @@ LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-a
 	--custom-compile-command "make lock" --quiet pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format bench bench-oncall oracle lock openapi settings clean
+.PHONY: help demo run test check format fuzz bench bench-oncall oracle lock openapi settings clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ check: ## format, lint, types, import contracts
 format: ## put the code into its form
 	$(PYTHON) dev.py python -m ruff format .
 	$(PYTHON) dev.py python -m ruff check --fix .
+
+fuzz: ## a million mutated messages to every source (a quarter of an hour and more)
+	TOCSIN_FUZZ=1000000 $(PYTHON) dev.py test tests/contract/test_sources_fuzz.py
 
 bench: ## measure ingest and page latency; make bench B=--help shows the options
 	$(PYTHON) dev.py bench $(B)

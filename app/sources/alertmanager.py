@@ -20,6 +20,7 @@ from app.sources import conventions, grafana_legacy, severity, times
 from app.sources.decode import decode
 from app.sources.event import MAX_LABELS, MAX_TITLE, MAX_VALUE, Event, Reading, Received, Severity, Status, Unreadable
 from app.sources.limits import TRUNCATED, bounded, finish, is_web, one_line, text
+from app.sources.rules import Places, ruled
 from app.sources.source import SourceSettings
 
 RESOLVE_TIMEOUT: Micros = 5 * MINUTE
@@ -31,6 +32,7 @@ _REASON = "grafana_state_reason"
 _TITLES = ("summary", "title", "message", "description")
 _LINKS = (("Dashboard", "dashboardURL"), ("Panel", "panelURL"), ("Silence", "silenceURL"), ("Image", "imageURL"))
 _LEFT_OUT = "The sender left further alerts of this group out: max_alerts of its receiver is set too low."
+_PLACES = Places(("status",), ("labels.severity",))
 _USUAL_KEYS = 7
 _NAMED = 4
 
@@ -89,7 +91,7 @@ class Grafana(Alertmanager):
 
 def _group(group: dict[str, Any], settings: AlertmanagerSettings, now: Micros, problems: list[str]) -> list[Event]:
     """The webhook: each alert by its own status, else the group's, else by its end."""
-    ignored = settings.ignore_labels
+    ignored, own_rules = settings.ignore_labels, settings.rules
     group_status = group.get("status")
     latest = now + DAY
     events: list[Event] = []
@@ -116,7 +118,8 @@ def _group(group: dict[str, Any], settings: AlertmanagerSettings, now: Micros, p
                 ends = None
         if starts is not None and starts > latest:
             starts = None
-        events.append(_event(alert, labels, status, starts, ends, expires, ignored))
+        event = _event(alert, labels, status, starts, ends, expires, ignored)
+        events.append(ruled(event, settings, _PLACES, alert, group) if own_rules else event)
     hidden = group.get("truncatedAlerts")
     if type(hidden) is int and hidden > 0:
         # No problem of ours, and the count changes with each message: one unchanging sentence beside the alerts we got.
@@ -138,6 +141,8 @@ def _array(alerts: list[Any], settings: AlertmanagerSettings, now: Micros, probl
         else:
             expires = now + lease if ends is None else ends
             event = _event(alert, labels, "firing", starts, None, expires, settings.ignore_labels)
+        if settings.rules:
+            event = ruled(event, settings, _PLACES, alert, alerts)
         events.pop(event.key, None)
         events[event.key] = event
     return list(events.values())

@@ -18,6 +18,7 @@ from app.sources.conventions import first_line
 from app.sources.decode import clean, decode
 from app.sources.event import Event, Reading, Received, Severity, Status, Unreadable
 from app.sources.limits import digest, finish, fitted, links, one_line, text
+from app.sources.rules import Places, ruled
 from app.sources.source import SourceSettings
 from app.sources.tags import tags
 
@@ -45,6 +46,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "status": ("alert_status",),
 }
 """What we want to know, and the fields that may say it, the best first."""
+
+_PLACES = Places(("transition", "type"), ("priority", "type"))
 
 _ENOUGH = frozenset({"title", "message", "transition", "monitor", "cycle", "aggregate"})
 """One of these makes a body Datadog's."""
@@ -100,12 +103,17 @@ class Datadog:
         """See Source.read. One event a request; a list of bodies is read as that many."""
         value, scrubbed = decode(received.body)
         bodies = value if isinstance(value, list) else [value]
-        told = [facts for body in bodies if (facts := _facts(body)).keys() & _ENOUGH]
+        told = [(body, facts) for body in bodies if (facts := _facts(body)).keys() & _ENOUGH]
         if not told:
             raise Unreadable("This is no Datadog message: it has no title, no text, no transition and no alert id.")
         lost = len(bodies) - len(told)
         problems = [f"{lost} of {len(bodies)} parts of the body are no Datadog message."] if lost else []
-        return finish([_event(facts, now) for facts in told], problems, scrubbed=scrubbed)
+        events = [_event(facts, now) for _, facts in told]
+        if settings.rules:
+            events = [
+                ruled(event, settings, _PLACES, body, value) for event, (body, _) in zip(events, told, strict=True)
+            ]
+        return finish(events, problems, scrubbed=scrubbed)
 
 
 def _facts(body: Any) -> dict[str, str]:

@@ -6,21 +6,17 @@ message never meets a broken one; a message that does not fit it is told as a pr
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from app.clock import SECOND, Micros
-from app.sources import conventions, severity, times
+from app.sources import conventions, rules, times
 from app.sources.decode import decode, scrub
-from app.sources.event import Event, Reading, Received, Severity, Status, Unreadable
+from app.sources.event import Event, Reading, Received, Unreadable
 from app.sources.limits import finish, fitted, links, one_line
-from app.sources.mapping import Lookup, Path, find, look, printable
-from app.sources.source import SourceSettings
-
-_Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(printable)
-]
+from app.sources.mapping import Lookup, Path, find, look
+from app.sources.source import SourceSettings, Word
 
 
 class GenericSettings(SourceSettings):
@@ -29,23 +25,11 @@ class GenericSettings(SourceSettings):
     events: Path | None = Field(default=None, description="Where the list of events stands, when a body has several.")
     title: Lookup = Field(default=(), description="The headline.")
     description: Lookup = Field(default=(), description="The longer text.")
-    key: Lookup = Field(default=(), description="What makes two messages speak of the same problem.")
-    key_parts: tuple[Path, ...] = Field(
-        default=(), max_length=20, description="As `key`, from several places together, such as the host and the check."
-    )
-    status: Lookup = Field(default=(), description="Whether it fires, is resolved or was acknowledged.")
-    statuses: dict[_Name, Status] = Field(
-        default={}, max_length=100, description="What the sender's own words for the status mean, in any case."
-    )
-    severity: Lookup = Field(default=(), description="How bad it is.")
-    severities: dict[_Name, Severity] = Field(
-        default={}, max_length=100, description="What the sender's own words for the severity mean, in any case."
-    )
     starts_at: Lookup = Field(default=(), description="When it began: RFC 3339 or epoch.")
     ends_at: Lookup = Field(default=(), description="When it ended.")
     link: Lookup = Field(default=(), description="An address to look at.")
-    labels: dict[_Name, Lookup] = Field(default={}, max_length=100, description="Labels of your own.")
-    annotations: dict[_Name, Lookup] = Field(default={}, max_length=100, description="Texts of your own.")
+    labels: dict[Word, Lookup] = Field(default={}, max_length=100, description="Labels of your own.")
+    annotations: dict[Word, Lookup] = Field(default={}, max_length=100, description="Texts of your own.")
     expires_in_s: int | None = Field(
         default=None,
         ge=60,
@@ -55,13 +39,8 @@ class GenericSettings(SourceSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.key and self.key_parts:
-            raise ValueError("set either key or key_parts, not both")
         if self.expires_in_s is not None and self.expire_after_s is not None:
             raise ValueError("set either expires_in_s or expire_after_s, not both")
-        for name, table in (("statuses", self.statuses), ("severities", self.severities)):
-            if len({word.lower() for word in table}) < len(table):
-                raise ValueError(f"{name} has the same word twice, in different case")
         if self.statuses and not self.status:
             raise ValueError("statuses needs status: where is the word found?")
         if self.severities and not self.severity:
@@ -128,11 +107,12 @@ def _event(message: _Message, settings: GenericSettings, now: Micros) -> Event:
 
     title = said(settings.title)
     key, note = _key(message, settings, title, event)
-    status, (level, raw) = _status(said(settings.status), event, settings), _severity(said(settings.severity), settings)
+    status = rules.status_of(said(settings.status), settings) or event.status
+    level, raw = rules.severity_of(said(settings.severity), settings)
     own = {
         "description": said(settings.description) or event.annotations.get("description", ""),
         "severity_raw": raw if level else event.annotations.get("severity_raw", ""),
-        "mapping": " ".join(part for part in (message.note, note) if part),
+        rules.NOTE: " ".join(part for part in (message.note, note) if part),
         **{name: said(lookup) for name, lookup in settings.annotations.items()},
     }
     fires = status == "firing"
@@ -152,38 +132,12 @@ def _event(message: _Message, settings: GenericSettings, now: Micros) -> Event:
     )
 
 
-def _status(word: str, event: Event, settings: GenericSettings) -> Status:
-    if not word:
-        return event.status
-    return _folded(settings.statuses).get(word.lower()) or conventions.status_of(word)
-
-
-def _severity(word: str, settings: GenericSettings) -> tuple[Severity | None, str]:
-    """What the mapped word means, and the word itself when nobody knows it. Nothing for no word."""
-    if not word:
-        return None, ""
-    known = _folded(settings.severities).get(word.lower()) or severity.lookup(word)
-    return known or severity.UNKNOWN, "" if known else word
-
-
 def _key(message: _Message, settings: GenericSettings, title: str, event: Event) -> tuple[str, str]:
     """The mapped key; when the message has none at that place, the conventions' or its title's, and a note."""
-    missing: list[str] = []
-    if settings.key_parts:
-        parts = [look((path,), message.item, message.body) for path in settings.key_parts]
-        if all(parts):
-            return "/".join(part.replace("%", "%25").replace("/", "%2F") for part in parts), ""
-        missing = [path for path, part in zip(settings.key_parts, parts, strict=True) if not part]
-    elif settings.key:
-        if found := look(settings.key, message.item, message.body):
-            return found, ""
-        missing = list(settings.key)
-    note = f"No key at {', '.join(f'`{path}`' for path in missing)}: other fields stand in for it." if missing else ""
+    key, note = rules.key_of(settings, message.item, message.body)
+    if key:
+        return key, ""
     # A mapped title says more than the fields that the conventions took for one, but less than a key of the sender's own.
     if title and event.key.startswith(conventions.TITLE_KEY):
         return conventions.title_key(message.item, title), note
     return event.key, note
-
-
-def _folded(table: dict[str, Any]) -> dict[str, Any]:
-    return {word.lower(): meaning for word, meaning in table.items()}

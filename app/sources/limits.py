@@ -83,6 +83,8 @@ def bounded(pairs: Mapping[str, str]) -> tuple[dict[str, str], bool]:
     A long value loses its end; of too many pairs the first MAX_LABELS by name stay.
     """
     kept = {name: value for name, value in pairs.items() if value}
+    if len(kept) <= MAX_LABELS and len("".join(kept)) + len("".join(kept.values())) <= MAX_VALUE:
+        return kept, False  # nearly always, at the speed of C
     cut = False
     if len(kept) > MAX_LABELS:
         kept = {name: kept[name] for name in sorted(kept)[:MAX_LABELS]}

@@ -10,8 +10,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import Field
-
 from app.clock import DAY, MINUTE, Micros
 from app.sources import severity, times
 from app.sources.change import Change
@@ -19,7 +17,7 @@ from app.sources.conventions import SECRET
 from app.sources.decode import decode
 from app.sources.event import MAX_TITLE, Event, Reading, Received, Severity, Status, Unreadable
 from app.sources.limits import bounded, digest, finish, fitted, links, one_line, text
-from app.sources.mapping import Path, find
+from app.sources.rules import Places, key_of, ruled
 from app.sources.source import SourceSettings
 
 MADE = "tocsin-"
@@ -43,15 +41,15 @@ MAX_SUMMARY = 1_024
 _V1 = frozenset({"service_key", "event_type", "incident_key"})
 
 
-class PagerDutySettings(SourceSettings):
-    """What an integration of PagerDuty's can set."""
+_PLACES_OF_WORDS = Places(("event_action", "event_type"), ("payload.severity", "details.severity"))
 
-    key_parts: tuple[Path, ...] = Field(
-        default=(),
-        max_length=10,
-        description="Where the key stands when the sender's dedup_key changes with each message. For Netdata's agent: "
-        "payload.custom_details.alarm_id and payload.source.",
-    )
+
+class PagerDutySettings(SourceSettings):
+    """What an integration of PagerDuty's can set.
+
+    `key_parts` is for senders whose dedup_key changes with each message; for Netdata's agent
+    payload.custom_details.alarm_id and payload.source.
+    """
 
 
 class PagerDuty:
@@ -76,7 +74,12 @@ class PagerDuty:
             raise Unreadable(
                 "This is no alert of PagerDuty's: no event_action, no event_type. Changes go to another path."
             )
-        return finish([] if event is None else [fitted(event)], (), scrubbed=scrubbed)
+        if event is None:
+            return finish([], (), scrubbed=scrubbed)
+        event = fitted(event)
+        if settings.rules:
+            event = ruled(event, settings, _PLACES_OF_WORDS, value, value)
+        return finish([event], (), scrubbed=scrubbed)
 
 
 def made_key(value: Any, now: Micros) -> str:
@@ -177,10 +180,8 @@ def _nagios(form: dict[str, Any]) -> Event | None:
 
 def _key(value: dict[str, Any], settings: PagerDutySettings, name: str, status: Status, now: Micros) -> str:
     """The setting's, the sender's, or one that we make up."""
-    if settings.key_parts:
-        parts = [text(find(path, value, value)) for path in settings.key_parts]
-        if any(parts):
-            return "/".join(parts)
+    if key := key_of(settings, value, value)[0]:
+        return key
     if key := text(value.get(name)).strip():
         return key
     if status != "firing":

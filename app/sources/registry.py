@@ -14,13 +14,60 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.sources.alertmanager import Alertmanager, Grafana
+from app.sources.azure import Azure
+from app.sources.checkmk import Checkmk
 from app.sources.datadog import Datadog
+from app.sources.dynatrace import Dynatrace
+from app.sources.elastic import Elastic
+from app.sources.gcp import Gcp
 from app.sources.generic import Generic
+from app.sources.github import Github
+from app.sources.graylog import Graylog
+from app.sources.healthchecks import Healthchecks
+from app.sources.icinga import Icinga
+from app.sources.jenkins import Jenkins
+from app.sources.monit import Monit
+from app.sources.nagios import Nagios
+from app.sources.netdata import Netdata
+from app.sources.newrelic import NewRelic
 from app.sources.pagerduty import PagerDuty
+from app.sources.pingdom import Pingdom
+from app.sources.sentry import Sentry
+from app.sources.site24x7 import Site24x7
 from app.sources.source import Source, SourceSettings
+from app.sources.splunk import Splunk
+from app.sources.statuspage import Statuspage
+from app.sources.uptimekuma import UptimeKuma
 from app.sources.zabbix import Zabbix
 
-BUILT_IN: tuple[Source[Any], ...] = (Alertmanager(), Grafana(), Datadog(), Zabbix(), PagerDuty(), Generic())
+BUILT_IN: tuple[Source[Any], ...] = (
+    Alertmanager(),
+    Grafana(),
+    Datadog(),
+    Zabbix(),
+    Azure(),
+    Checkmk(),
+    Dynatrace(),
+    Elastic(),
+    Gcp(),
+    Github(),
+    Graylog(),
+    Healthchecks(),
+    Icinga(),
+    Jenkins(),
+    Monit(),
+    Nagios(),
+    Netdata(),
+    NewRelic(),
+    Pingdom(),
+    Sentry(),
+    Site24x7(),
+    Splunk(),
+    Statuspage(),
+    UptimeKuma(),
+    PagerDuty(),
+    Generic(),
+)
 
 GROUP = "tocsin.sources"
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,39}")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import Annotated, ClassVar, Generic, Protocol, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from app.clock import Micros
-from app.sources.event import Reading, Received
+from app.sources.event import Reading, Received, Severity, Status
+from app.sources.mapping import Lookup, Path, printable
+
+Word = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(printable)]
+"""A sender's own word, or a name of a label."""
 
 
 class SourceSettings(BaseModel):
-    """What an integration of any kind can set. A kind with more settings of its own extends this."""
+    """What an integration of any kind can set. A kind with more settings of its own extends this.
+
+    Paths are those of `mapping`: from the message itself (`labels.host`), or from the whole body (`/groupKey`).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -21,6 +28,40 @@ class SourceSettings(BaseModel):
         le=30 * 86_400,
         description="Resolve an alert that was not re-sent for this long. Unset: alerts never expire by silence.",
     )
+    key: Lookup = Field(
+        default=(), description="What makes two messages speak of the same problem, where the sender's own is no good."
+    )
+    key_parts: tuple[Path, ...] = Field(
+        default=(), max_length=20, description="As `key`, from several places together, such as the host and the check."
+    )
+    status: Lookup = Field(default=(), description="Whether it fires, is resolved or was acknowledged.")
+    statuses: dict[Word, Status] = Field(
+        default={}, max_length=100, description="What the sender's own words for the status mean, in any case."
+    )
+    severity: Lookup = Field(default=(), description="How bad it is.")
+    severities: dict[Word, Severity] = Field(
+        default={}, max_length=100, description="What the sender's own words for the severity mean, in any case."
+    )
+    samples: int = Field(
+        default=0,
+        ge=0,
+        le=50,
+        description="How many messages are kept as they came, the newest, at most one a minute, without their secrets.",
+    )
+
+    @property
+    def rules(self) -> bool:
+        """Whether this integration reads anything otherwise than its kind does."""
+        return bool(self.key or self.key_parts or self.status or self.statuses or self.severity or self.severities)
+
+    @model_validator(mode="after")
+    def _is_clear(self) -> Self:
+        if self.key and self.key_parts:
+            raise ValueError("set either key or key_parts, not both")
+        for name, table in (("statuses", self.statuses), ("severities", self.severities)):
+            if len({word.lower() for word in table}) < len(table):
+                raise ValueError(f"{name} has the same word twice, in different case")
+        return self
 
 
 S_contra = TypeVar("S_contra", bound=SourceSettings, contravariant=True)

@@ -17,6 +17,7 @@ from app.sources.conventions import status_of
 from app.sources.decode import decode
 from app.sources.event import Event, Reading, Received, Severity, Status, Unreadable
 from app.sources.limits import digest, finish, fitted, is_web, links, one_line, text
+from app.sources.rules import Places, ruled
 from app.sources.source import SourceSettings
 from app.sources.tags import tags
 
@@ -47,6 +48,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "zabbix": ("zabbix_url",),
 }
 """What we want to know, and the parameters that may say it, the best first."""
+
+_PLACES = Places(("event_value",), ("event_nseverity", "event_severity"))
 
 _MACRO = re.compile(r"\{[$#A-Z][^}]*\}")
 _UNFILLED = re.compile(r"\{\$?[A-Z]+[._][A-Z0-9._]*\}")
@@ -88,7 +91,8 @@ class Zabbix:
             facts, literal = _facts(body)
             filled = {fact for fact, said in facts.items() if not (literal and _UNFILLED.search(said))}
             if filled & _SAID:
-                events += _events(facts, now)
+                told = _events(facts, now)
+                events += [ruled(event, settings, _PLACES, body, value) for event in told] if settings.rules else told
             elif literal:
                 events.append(_TEST)
             else:

@@ -1,0 +1,101 @@
+"""Dynatrace: problem notifications by custom integration, and Davis events as they are forwarded by workflows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from app.clock import Micros
+from app.sources.dialect import Dialect
+from app.sources.event import Event, Severity, Status
+from app.sources.fields import graded, instant, joined, said
+from app.sources.limits import links, text
+from app.sources.rules import Places
+from app.sources.source import SourceSettings
+from app.sources.tags import tags
+
+_UNFILLED = re.compile(r"\{\w{1,60}\}")
+_OVER = frozenset({"resolved", "merged", "closed"})
+_SEVERITIES: dict[str, Severity] = {
+    "availability": "critical",
+    "error": "error",
+    "custom_alert": "error",
+    "performance": "warning",
+    "slowdown": "warning",
+    "resource_contention": "warning",
+    "resource": "warning",
+    "monitoring_unavailable": "warning",
+    "info": "info",
+}
+_TEST = "Dynatrace problem notification test run"
+_DAVIS_LABELS = {
+    "host": "host.name",
+    "cluster": "k8s.cluster.name",
+    "namespace": "k8s.namespace.name",
+    "entity": "dt.source_entity",
+    "type": "event.type",
+    "category": "event.category",
+}
+
+
+class Dynatrace(Dialect[SourceSettings]):
+    """Dynatrace problems."""
+
+    kind: ClassVar[str] = "dynatrace"
+    title: ClassVar[str] = "Dynatrace"
+    expected: ClassVar[str] = "`PID`, `ProblemID` or `event.id` was expected"
+    places: ClassVar[Places] = Places(("State", "event.status"), ("ProblemSeverity", "event.category"))
+
+    def events(self, message: dict[str, Any], settings: SourceSettings, now: Micros) -> Sequence[Event] | None:
+        """One problem a message. A placeholder that was not filled in counts as absent."""
+        filled = {name: value for name, value in message.items() if not _UNFILLED.fullmatch(text(value))}
+        if filled.keys() & {"PID", "ProblemID", "ProblemTitle"}:
+            return (_problem(filled),)
+        return (_davis(filled, now),) if filled.keys() & {"event.id", "event.name"} else None
+
+
+def _problem(problem: dict[str, Any]) -> Event:
+    level, raw = graded(said(problem, "ProblemSeverity"), _SEVERITIES)
+    title = said(problem, "ProblemTitle") or f"Dynatrace problem {said(problem, 'ProblemID', 'PID')}"
+    return Event(
+        status=_status(said(problem, "State")),
+        # The display id can come again; PID can't.
+        key=joined("problem", said(problem, "PID", "ProblemID") or title),
+        title=title,
+        severity=level,
+        labels={
+            **tags(said(problem, "Tags")),
+            "impact": said(problem, "ProblemImpact"),
+            "entity": said(problem, "ImpactedEntity"),
+            "problem": said(problem, "ProblemID"),
+            "severity": said(problem, "ProblemSeverity"),
+        },
+        annotations={
+            "description": said(problem, "ProblemDetailsText", "ProblemDetails"),
+            "severity_raw": raw,
+        },
+        links=links(("Dynatrace", problem.get("ProblemURL"))),
+        test=_TEST in title,
+    )
+
+
+def _davis(event: dict[str, Any], now: Micros) -> Event:
+    status = _status(said(event, "event.status"))
+    level, raw = graded(said(event, "event.category"), _SEVERITIES)
+    name, host = said(event, "event.name") or "Dynatrace event", said(event, "host.name")
+    return Event(
+        status=status,
+        key=joined("event", number) if (number := said(event, "event.id")) else joined("name", name, host),
+        title=f"{name} on {host}" if host else name,
+        severity=level,
+        labels={"alertname": name, **{label: said(event, field) for label, field in _DAVIS_LABELS.items()}},
+        annotations={"description": said(event, "event.description"), "severity_raw": raw},
+        starts_at=instant(event, now, "event.start"),
+        ends_at=instant(event, now, "event.end") if status == "resolved" else None,
+    )
+
+
+def _status(word: str) -> Status:
+    """A problem that was merged into another is told of under the other's id from then on."""
+    return "resolved" if word.lower() in _OVER else "firing"

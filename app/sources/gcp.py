@@ -1,0 +1,68 @@
+"""Google Cloud Monitoring: the webhook notification channel, versions 1.1 and 1.2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from app.clock import Micros
+from app.sources import severity
+from app.sources.dialect import Dialect
+from app.sources.event import Event, Severity, Status
+from app.sources.fields import graded, instant, joined, part, said
+from app.sources.limits import links, text
+from app.sources.rules import Places
+from app.sources.source import SourceSettings
+
+_SEVERITIES: dict[str, Severity] = {**severity.WORDS, "no severity": severity.UNKNOWN}
+
+
+class Gcp(Dialect[SourceSettings]):
+    """Alerting policies of Google Cloud."""
+
+    kind: ClassVar[str] = "gcp"
+    title: ClassVar[str] = "Google Cloud Monitoring"
+    expected: ClassVar[str] = "`incident` was expected"
+    places: ClassVar[Places] = Places(("incident.state",), ("incident.severity",))
+
+    def events(self, message: dict[str, Any], settings: SourceSettings, now: Micros) -> Sequence[Event] | None:
+        """One incident a message."""
+        incident = part(message, "incident")
+        return (_event(incident, now, test=message.get("version") == "test"),) if incident else None
+
+
+def _event(incident: dict[str, Any], now: Micros, *, test: bool) -> Event:
+    policy, condition = said(incident, "policy_name"), said(incident, "condition_name")
+    resource = said(incident, "resource_name", "resource_display_name", "resource_id")
+    status: Status = "resolved" if said(incident, "state").lower() == "closed" else "firing"
+    word = said(incident, "severity")
+    level, raw = graded(word, _SEVERITIES) if word else (severity.UNKNOWN, "")
+    own = {
+        "alertname": policy,
+        "condition": condition,
+        "resource": resource,
+        "resource_type": said(part(incident, "resource"), "type"),
+        "metric": said(part(incident, "metric"), "type"),
+        "project": said(incident, "scoping_project_id"),
+        "severity": word,
+    }
+    shared = {
+        name: text(value)
+        for labels in (part(incident, "resource", "labels"), part(incident, "metric", "labels"))
+        for name, value in labels.items()
+    }
+    return Event(
+        status=status,
+        key=said(incident, "incident_id") or joined("policy", policy, condition, resource),
+        title=said(incident, "summary") or policy or condition or "Google Cloud incident",
+        severity=level,
+        labels={**shared, **{name: value for name, value in own.items() if value}},
+        annotations={
+            "description": said(part(incident, "documentation"), "content"),
+            "severity_raw": raw,
+        },
+        links=links(("Google Cloud", incident.get("url"))),
+        starts_at=instant(incident, now, "started_at"),
+        ends_at=instant(incident, now, "ended_at") if status == "resolved" else None,
+        test=test,
+    )

@@ -1,0 +1,124 @@
+"""Netdata: the webhook of Netdata Cloud, and the agent's custom sender in integrations/.
+
+The agent gives each transition a new id; what stays the same is the alarm's id on its host. The Cloud sends no id at all:
+the node in the alert's address, the alert and the chart stand in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from app.clock import Micros
+from app.sources import severity, times
+from app.sources.decode import Document, decode
+from app.sources.dialect import Dialect
+from app.sources.event import Event, Received, Status, Unreadable
+from app.sources.fields import graded, instant, joined, lower, part, said
+from app.sources.limits import links
+from app.sources.rules import Places
+from app.sources.source import SourceSettings
+
+_NODE = re.compile(r"/nodes/([\w-]{1,100})")
+_BARE = re.compile(rb'("severity"\s*:\s*)([A-Z]{1,20})\b')
+_OVER = frozenset({"clear", "cleared", "removed"})
+_NO_PROBLEM = frozenset({"undefined", "uninitialized"})
+
+
+class Netdata(Dialect[SourceSettings]):
+    """Netdata agents and Netdata Cloud."""
+
+    kind: ClassVar[str] = "netdata"
+    title: ClassVar[str] = "Netdata"
+    expected: ClassVar[str] = "`alert` or `alarm_id` with `severity` or `status` was expected"
+    places: ClassVar[Places] = Places(("status", "severity"), ("severity", "status"))
+
+    def decoded(self, received: Received) -> Document:
+        """As JSON; a severity without quotes, as one of the agent's own senders writes it, is quoted."""
+        try:
+            return decode(received.body)
+        except Unreadable:
+            mended, found = _BARE.subn(rb'\1"\2"', received.body)
+            if not found:
+                raise
+            return decode(mended)
+
+    def events(self, message: dict[str, Any], settings: SourceSettings, now: Micros) -> Sequence[Event] | None:
+        """One alarm a message, or whether a node can be reached."""
+        fields = lower(message)
+        if reach := part(fields.get("status")):
+            return (_reachability(fields, reach),)
+        details = part(message, "payload", "custom_details")
+        if details:  # the agent's PagerDuty sender
+            fields = {**fields, **lower(part(message, "payload")), **lower(details)}
+        name = said(fields, "alert", "name", "alarm")
+        if not name and not said(fields, "alarm_id", "alarmid"):
+            return None
+        word = (said(fields, "severity", "status") if not details else said(fields, "status", "severity")).lower()
+        if word in _NO_PROBLEM:
+            return ()
+        return (_alarm(fields, name or "Netdata alarm", word, now),)
+
+
+def _alarm(fields: dict[str, Any], name: str, word: str, now: Micros) -> Event:
+    status: Status = "resolved" if word in _OVER or said(fields, "event_action") == "resolve" else "firing"
+    level, raw = graded(word) if word and status == "firing" else (severity.UNKNOWN, "")
+    host, chart = said(fields, "host", "hostname", "source"), said(fields, "chart")
+    # The agent's PagerDuty sender writes the local time of its host, without a zone.
+    at = instant(fields, now, "date", "when") or times.sane(times.zoned(fields.get("timestamp")), now)
+    info = said(fields, "info", "message", "summary")
+    return Event(
+        status=status,
+        key=_key(fields, host, name, chart),
+        title=f"{name} on {host}" if host else name,
+        severity=level,
+        labels={
+            "alertname": name,
+            "host": host,
+            "chart": chart,
+            "context": said(fields, "context"),
+            "family": said(fields, "family"),
+            "class": said(fields, "class"),
+            "space": said(fields, "space"),
+        },
+        annotations={
+            "description": info,
+            "value": said(fields, "value", "value_string"),
+            "severity_raw": raw,
+        },
+        links=links(("Netdata", said(fields, "alert_url", "url", "client_url"))),
+        starts_at=at if status == "firing" else None,
+        ends_at=at if status == "resolved" else None,
+    )
+
+
+def _key(fields: dict[str, Any], host: str, name: str, chart: str) -> str:
+    if alarm := said(fields, "alarm_id", "alarmid"):
+        return joined("alarm", host, alarm)
+    return joined(host or _node(said(fields, "alert_url")), name, chart)
+
+
+def _node(url: str) -> str:
+    """The node in an address of Netdata Cloud, else the address' host."""
+    if match := _NODE.search(url):
+        return match[1]
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _reachability(fields: dict[str, Any], reach: dict[str, Any]) -> Event:
+    host = said(fields, "host") or "a node"
+    back = reach.get("reachable") is True
+    return Event(
+        status="resolved" if back else "firing",
+        key=joined("reachable", host),
+        title=f"{host} is unreachable",
+        severity="critical",
+        labels={"alertname": "unreachable", "host": host},
+        annotations={"description": said(fields, "message") or said(reach, "text")},
+        links=links(("Netdata", fields.get("url"))),
+    )

@@ -1,0 +1,85 @@
+"""Statuspage: the webhook that a subscriber of somebody's page gets. Planned maintenance is not a problem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from app.clock import Micros
+from app.sources.dialect import Dialect
+from app.sources.event import Event, Severity
+from app.sources.fields import graded, instant, joined, part, said
+from app.sources.limits import links
+from app.sources.rules import Places
+from app.sources.source import SourceSettings
+
+_OVER = frozenset({"resolved", "postmortem"})
+_PLANNED = frozenset({"scheduled", "in_progress", "verifying", "completed"})
+_IMPACTS: dict[str, Severity] = {"none": "info", "minor": "warning", "major": "error", "critical": "critical"}
+_STATES: dict[str, Severity] = {
+    "degraded_performance": "warning",
+    "partial_outage": "error",
+    "major_outage": "critical",
+}
+
+
+class Statuspage(Dialect[SourceSettings]):
+    """Somebody's status page."""
+
+    kind: ClassVar[str] = "statuspage"
+    title: ClassVar[str] = "Statuspage"
+    expected: ClassVar[str] = "`incident` or `component` was expected"
+    places: ClassVar[Places] = Places(
+        ("incident.status", "component_update.new_status"), ("incident.impact", "component_update.new_status")
+    )
+
+    def events(self, message: dict[str, Any], settings: SourceSettings, now: Micros) -> Sequence[Event] | None:
+        """One incident or one component a message."""
+        page = part(message, "page")
+        if incident := part(message, "incident"):
+            return _incident(incident, page, now)
+        component = part(message, "component")
+        return _component(component, part(message, "component_update"), page, now) if component else None
+
+
+def _incident(incident: dict[str, Any], page: dict[str, Any], now: Micros) -> Sequence[Event]:
+    state, impact = said(incident, "status").lower(), said(incident, "impact").lower()
+    if said(incident, "scheduled_for") or state in _PLANNED or impact == "maintenance":
+        return ()
+    over = state in _OVER
+    level, raw = graded(impact, _IMPACTS)
+    updates = incident.get("incident_updates")
+    latest = part(updates[0]) if type(updates) is list and updates else {}
+    event = Event(
+        status="resolved" if over else "firing",
+        key=joined("incident", said(incident, "id") or said(incident, "name")),
+        title=said(incident, "name") or "Incident on a status page",
+        severity=level,
+        labels={"page": said(page, "name", "id"), "impact": impact},
+        annotations={"description": said(latest, "body"), "state": state, "severity_raw": raw},
+        links=links(("Status page", incident.get("shortlink"))),
+        starts_at=instant(incident, now, "started_at", "created_at"),
+        ends_at=instant(incident, now, "resolved_at", "updated_at") if over else None,
+    )
+    return (event,)
+
+
+def _component(component: dict[str, Any], update: dict[str, Any], page: dict[str, Any], now: Micros) -> Sequence[Event]:
+    state = (said(update, "new_status") or said(component, "status")).lower()
+    if state == "under_maintenance":
+        return ()
+    over = state == "operational"
+    level, raw = graded(state, _STATES) if not over else ("error", "")
+    name = said(component, "name") or "A component"
+    at = instant(update, now, "created_at") or instant(component, now, "updated_at")
+    event = Event(
+        status="resolved" if over else "firing",
+        key=joined("component", said(component, "id") or name),
+        title=f"{name}: {state.replace('_', ' ')}" if state else name,
+        severity=level,
+        labels={"page": said(page, "name", "id"), "component": name},
+        annotations={"description": said(component, "description"), "state": state, "severity_raw": raw},
+        starts_at=None if over else at,
+        ends_at=at if over else None,
+    )
+    return (event,)
