@@ -48,6 +48,7 @@ class AlertShown(BaseModel):
     links: list[Link]
     reason: str = Field(description="Why it was opened and where it was put, for programs.")
     because: str = Field(description="The same as a sentence.")
+    rules: list[str] = Field(description="What each rule that matched did to it, one sentence each.")
     count: int = Field(description="How often it was sent as firing.")
     starts_at: str | None = Field(description="When it began, says the sender.")
     ended_at: str | None = Field(description="When it ended, says the sender.")
@@ -79,6 +80,7 @@ def alert_shown(row: Any) -> AlertShown:
         links=[Link(label=label, url=url) for label, url in orjson.loads(row.links)],
         reason=row.reason,
         because=row.because,
+        rules=orjson.loads(row.routed) if row.routed else [],
         count=times_seen(row),
         starts_at=_at(row.starts_at),
         ended_at=_at(row.ended_at),

@@ -43,6 +43,7 @@ from app.api import (
     problems,
     reachability,
     resources,
+    rules,
     swaps,
     tickets,
 )
@@ -112,6 +113,7 @@ def build(world: World, process: Process) -> FastAPI:
         drills,
         calendar_links,
         reachability,
+        rules,
     ):
         module.add_routes(v1, world)
     v1.add_api_route(

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api import addresses, edits
+from app.api import addresses, edits, rules
 from app.api.problems import FieldError, Invalid, invalid
 from app.incidents.service import Service
 from app.notifiers.registry import Notifiers
@@ -26,6 +26,7 @@ from app.people.person import Person
 from app.people.team import Team
 from app.rota import forewarn
 from app.rota.calendars import after_calendar
+from app.routing.rule import Rule, Table, stored_table
 from app.sources.integration import Integration
 from app.sources.registry import BadSettings, UnknownKind, parse_settings
 from app.store.database import Reading, Writing
@@ -177,6 +178,22 @@ def kinds(world: World, *, issue_key: Born, key_shown: type[BaseModel]) -> tuple
             *_calendars(),
             saved=after_calendar,
         ),
+        Kind(
+            "rule",
+            "rules",
+            Rule,
+            "What becomes of events on their way in: service, severity, labels, links; or no page, or no alert.",
+            saved=rules.after_rule,
+            warn=rules.warn,
+        ),
+        Kind(
+            "table",
+            "tables",
+            Table,
+            "Facts by which rules enrich events: rows of texts, as JSON or CSV.",
+            ready=_table,
+            saved=rules.after_table,
+        ),
     )
 
 
@@ -230,6 +247,10 @@ def _schedule(tx: Writing, schedule: NamedSchedule, _: Resource | None) -> Mappi
     if said and read_instant("effective_at", said) <= tx.now:
         document["effective_at"] = None
     return document
+
+
+def _table(_: Writing, table: Table, __: Resource | None) -> Mapping[str, Any]:
+    return stored_table(table)
 
 
 def _channels(world: World) -> tuple[Ready, Show]:

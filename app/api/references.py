@@ -27,13 +27,15 @@ from app.store.tables import resources as stored
 USERS: dict[str, tuple[str, ...]] = {
     "person": ("team", "schedule", "policy", "calendar"),
     "team": ("service", "policy", "schedule"),
-    "service": ("integration", "heartbeat"),
+    "service": ("integration", "heartbeat", "rule"),
     "schedule": ("policy",),
     "policy": ("service",),
     "channel": ("policy", "team"),
     "integration": (),
     "heartbeat": (),
     "calendar": ("schedule",),
+    "rule": (),
+    "table": ("rule",),
 }
 """For each kind: the kinds whose documents may point at it."""
 
@@ -99,6 +101,14 @@ def _of_integration(document: Mapping[str, Any]) -> Iterator[Reference]:
     return _optional(document, service_id="service")
 
 
+def _of_rule(document: Mapping[str, Any]) -> Iterator[Reference]:
+    then = document["then"]
+    if then["service_id"] is not None:
+        yield Reference("then.service_id", "service", then["service_id"])
+    if then["look_up"] is not None:
+        yield Reference("then.look_up.table_id", "table", then["look_up"]["table_id"])
+
+
 def _optional(document: Mapping[str, Any], **fields: str) -> Iterator[Reference]:
     for name, kind in fields.items():
         if document.get(name) is not None:
@@ -113,6 +123,7 @@ _REFERENCES: dict[str, Callable[[Mapping[str, Any]], Iterator[Reference]]] = {
     "integration": _of_integration,
     "heartbeat": _of_integration,
     "calendar": _of_calendar,
+    "rule": _of_rule,
 }
 
 

@@ -21,6 +21,7 @@ from app.dedup.directory import Directory
 from app.dedup.episodes import Touch, touch_alerts
 from app.dedup.ingest import ingest
 from app.dedup.work import Written
+from app.routing.tally import Tally, write_tally
 from app.store.database import Store, Writing
 from app.store.errors import Unavailable
 
@@ -74,6 +75,7 @@ class Committer:
         self._queued_events = 0
         self._wake = asyncio.Event()
         self._touches: dict[int, Touch] = {}
+        self._tally = Tally()
         self._flush_at: Micros = 0
         self._closing = False
         self._writing_since: Micros | None = None
@@ -93,7 +95,7 @@ class Committer:
     @property
     def unwritten(self) -> int:
         """Alerts whose repeats are still to be added up."""
-        return len(self._touches)
+        return len(self._touches) + len(self._tally.hits)
 
     async def commit(self, arrival: Arrival) -> None:
         """Returns once all that the request said is on disk. Raises Overloaded, or why it could not be written."""
@@ -121,9 +123,9 @@ class Committer:
                 self._writing_since = group[0].since
                 await self._write(group)
                 self._writing_since = None
-            elif self._touches and self._flush_due():
+            elif self.unwritten and self._flush_due():
                 await self._flush_alone()
-        while self._touches:
+        while self.unwritten:
             await self._flush_alone()
 
     def close(self) -> None:
@@ -163,32 +165,37 @@ class Committer:
                     waiting.answer.set_result(None)
 
     async def _write_together(self, arrivals: list[Arrival]) -> None:
-        touches = self._due_touches()
-        written = await self._store.write(self._ingest_and_flush, arrivals, touches)
-        self._forget(touches)
-        self._remember(written.touches)
+        touches, tally = self._due_touches(), self._due_tally()
+        written = await self._store.write(self._ingest_and_flush, arrivals, touches, tally)
+        self._forget(touches, tally)
+        self._remember(written)
         self._on_written(written)
 
-    async def _ingest_and_flush(self, tx: Writing, arrivals: list[Arrival], touches: list[Touch]) -> Written:
-        await touch_alerts(tx, touches)
+    async def _ingest_and_flush(
+        self, tx: Writing, arrivals: list[Arrival], touches: list[Touch], tally: Tally
+    ) -> Written:
+        await _flush(tx, touches, tally)
         return await ingest(tx, self._directory, arrivals)
 
     async def _flush_alone(self) -> None:
-        touches = self._due_touches()
+        touches, tally = self._due_touches(), self._due_tally()
         try:
-            await self._store.write(touch_alerts, touches)
+            await self._store.write(_flush, touches, tally)
         except Exception as error:  # noqa: BLE001 - counts only: they stay remembered and are tried again
             log.warning("touch_flush_failed", alerts=len(touches), error=type(error).__name__)
             self._flush_at = self._clock.now() + FLUSH_AFTER
             if self._closing:
                 self._touches.clear()
+                self._tally = Tally()
         else:
-            self._forget(touches)
+            self._forget(touches, tally)
 
-    def _remember(self, touches: list[Touch]) -> None:
-        if touches and not self._touches:
+    def _remember(self, written: Written) -> None:
+        if (written.touches or written.tally) and not self.unwritten:
             self._flush_at = self._clock.now() + FLUSH_AFTER
-        for touch in touches:
+        if written.tally:
+            self._tally.add(written.tally)
+        for touch in written.touches:
             known = self._touches.get(touch.id)
             if known is None:
                 self._touches[touch.id] = touch
@@ -197,8 +204,10 @@ class Committer:
                 known.last_seen_at = touch.last_seen_at
                 known.expires_at = touch.expires_at
 
-    def _forget(self, touches: list[Touch]) -> None:
+    def _forget(self, touches: list[Touch], tally: Tally) -> None:
         # Nothing was added to them meanwhile: this loop is the only one that remembers and forgets.
+        if tally is self._tally:
+            self._tally = Tally()
         for touch in touches:
             del self._touches[touch.id]
 
@@ -208,13 +217,22 @@ class Committer:
             return []
         return list(islice(self._touches.values(), FLUSH_TOUCHES))
 
+    def _due_tally(self) -> Tally:
+        return self._tally if self._closing or self._flush_due() else Tally()
+
     def _flush_due(self) -> bool:
         return self._clock.now() >= self._flush_at
 
     def _until_flush(self) -> float:
-        if not self._touches:
+        if not self.unwritten:
             return 60.0
         return max(0.0, (self._flush_at - self._clock.now()) / SECOND)
+
+
+async def _flush(tx: Writing, touches: list[Touch], tally: Tally) -> None:
+    await touch_alerts(tx, touches)
+    if tally:
+        await write_tally(tx, tally)
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

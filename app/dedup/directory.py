@@ -19,6 +19,8 @@ from app.clock import SECOND, Micros
 from app.dedup.tables import integration_keys
 from app.incidents.priority import Impact
 from app.incidents.service import Grouping, Service
+from app.routing.reading import read_rulebook
+from app.routing.rulebook import Rulebook
 from app.sources.source import SourceSettings
 from app.store.database import Reading, Store
 from app.store.resources import config_version, listed
@@ -38,6 +40,7 @@ class Inlet:
     grouping: Grouping = DEFAULT_GROUPING
     impact: Impact = "medium"
     auto_resolve: bool = True
+    service_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,9 @@ class View:
     version: str = ""
     by_digest: Mapping[bytes, tuple[Inlet, Micros | None]] = field(default_factory=dict)
     by_id: Mapping[int, Inlet] = field(default_factory=dict)
+    services: Mapping[int, Inlet] = field(default_factory=dict)
+    """What alerts have from each service: the way in of no sender."""
+    rules: Rulebook = field(default_factory=Rulebook)
 
 
 def digest_of(key: str) -> bytes:
@@ -68,22 +74,37 @@ async def read_view(view: Reading, parse: ParseSettings) -> View:
         document = item.document
         kind = document["kind"] if item.kind == "integration" else item.kind
         service_id = int(document["service_id"]) if document.get("service_id") else None
-        service = services.get(service_id) if service_id else None
-        inlets[item.id] = Inlet(
-            integration_id=item.id,
-            name=item.name,
-            kind=kind,
-            settings=parse(kind, document.get("settings", {})),
-            service_id=service_id if service else None,
-            grouping=service.grouping if service else Grouping(),
-            impact=service.impact if service else "medium",
-            auto_resolve=service.auto_resolve if service else True,
-        )
+        settings = parse(kind, document.get("settings", {}))
+        inlets[item.id] = _inlet(item.id, item.name, kind, settings, service_id, services)
     keys = await view.conn.execute(
         select(integration_keys.c.digest, integration_keys.c.integration_id, integration_keys.c.expires_at)
     )
     by_digest = {bytes(row[0]): (inlets[row[1]], row[2]) for row in keys if row[1] in inlets}
-    return View(version, by_digest, inlets)
+    served = {item: _inlet(0, "", "", SourceSettings(), item, services) for item in services}
+    rules = await read_rulebook(view, {item: one.name for item, one in services.items()})
+    return View(version, by_digest, inlets, served, rules)
+
+
+def _inlet(
+    sender_id: int,
+    name: str,
+    kind: str,
+    settings: SourceSettings,
+    service_id: int | None,
+    services: Mapping[int, Service],
+) -> Inlet:
+    service = services.get(service_id) if service_id else None
+    return Inlet(
+        integration_id=sender_id,
+        name=name,
+        kind=kind,
+        settings=settings,
+        service_id=service_id if service else None,
+        grouping=service.grouping if service else Grouping(),
+        impact=service.impact if service else "medium",
+        auto_resolve=service.auto_resolve if service else True,
+        service_name=service.name if service else "",
+    )
 
 
 TRUSTED = SECOND

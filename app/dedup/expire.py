@@ -36,8 +36,9 @@ async def expire(tx: Writing, directory: Directory, job: jobs.Job) -> int:
     loaded = await ledger.load(tx, (row.incident_id for row in due if row.incident_id), lock=True)
     for row in due:
         if incident := loaded.get(row.incident_id or 0):
-            inlet: Inlet | None = view.by_id.get(row.integration_id)
-            auto_resolve = inlet.auto_resolve if inlet else True
+            # Its own service says so, wherever the alert came in.
+            says: Inlet | None = view.services.get(incident.service_id or 0) or view.by_id.get(row.integration_id)
+            auto_resolve = says.auto_resolve if says else True
             await ledger.record(tx, recovered(incident, "expiry", tx.now, auto_resolve=auto_resolve))
     await ledger.save(tx, list(loaded.values()))
     upcoming = (

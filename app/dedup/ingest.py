@@ -22,11 +22,14 @@ from app.dedup.directory import Directory, Inlet
 from app.dedup.episodes import Episode, Touch
 from app.dedup.lifecycle import Change, Known, decide
 from app.dedup.placing import place_new, settle
+from app.dedup.steering import drop, routing, steer
 from app.dedup.tables import unparsed
 from app.dedup.work import NewId, Work, Written
 from app.incidents import ledger
 from app.incidents.correlate import Suppress, grouping_key, never_pages
-from app.store import jobs
+from app.routing.rulebook import Routed
+from app.routing.tables import routings
+from app.store import bulk, jobs
 from app.store.database import Writing
 
 EXPIRY_GRACE = 5 * SECOND
@@ -36,12 +39,15 @@ TEST_LIFE = HOUR
 MAX_UNREAD_PER_HOUR = 1_000
 """Unreadable bodies kept per integration and hour; beyond it they are only counted, so that garbage can't fill the disk."""
 
+_STEERED = ("open", "orphan", "update")
+"""What rules are asked about: an event that changes what is known. Repeats and resolves cost nothing more."""
+
 
 async def ingest(tx: Writing, directory: Directory, arrivals: Sequence[Arrival]) -> Written:
     """Writes what `arrivals` said, in their order."""
     view = await directory.refresh(tx)
     digests = {item.key_digest for arrival in arrivals for item in arrival.prepared}
-    work = Work(tx.now, await episodes.last_episodes(tx, sorted(digests)))
+    work = Work(tx.now, await episodes.last_episodes(tx, sorted(digests)), view)
     for arrival in arrivals:
         # The settings of this transaction, not those of the moment the request came in.
         inlet = view.by_id.get(arrival.inlet.integration_id, arrival.inlet)
@@ -50,6 +56,7 @@ async def ingest(tx: Writing, directory: Directory, arrivals: Sequence[Arrival])
     await place_new(tx, work)
     await settle(tx, work)
     await episodes.insert_alerts(tx, list(work.new.values()))
+    await bulk.insert(tx, routings, list(work.routings.values()))
     await episodes.update_alerts(tx, work.updates)
     await _keep_unread(tx, arrivals)
     await ledger.record(tx, work.entries)
@@ -72,10 +79,15 @@ def apply(work: Work, inlet: Inlet, item: Prepared, new_id: NewId) -> Change:
             episode.resolved_by,
         )
     change = decide(known, item.event, item.content, work.now)
+    routed = None
+    if work.view.rules and change.kind in _STEERED and inlet.integration_id > 0:
+        inlet, item, routed = steer(work, inlet, item)
+        if routed is not None and routed.verdict == "drop" and change.kind != "update":
+            change = drop(work, inlet, item, routed)
     if inlet.integration_id > 0:  # what is synthetic is not counted
         work.written.changes[change.name] += 1
     if change.kind in ("open", "orphan"):
-        _open(work, inlet, item, change, episode, new_id)
+        _open(work, inlet, item, change, episode, new_id, routed)
     elif episode is None or change.kind == "nothing":
         pass
     elif change.kind == "repeat":
@@ -99,7 +111,15 @@ def _expiry(inlet: Inlet, item: Prepared, now: Micros) -> Micros | None:
     return now + after_s * SECOND if after_s else None
 
 
-def _open(work: Work, inlet: Inlet, item: Prepared, change: Change, before: Episode | None, new_id: NewId) -> None:
+def _open(
+    work: Work,
+    inlet: Inlet,
+    item: Prepared,
+    change: Change,
+    before: Episode | None,
+    new_id: NewId,
+    routed: Routed | None,
+) -> None:
     event = item.event
     ended = change.kind == "orphan"
     now = work.now
@@ -142,11 +162,15 @@ def _open(work: Work, inlet: Inlet, item: Prepared, change: Change, before: Epis
         "resolved_by": episode.resolved_by,
     }
     work.new[episode.id] = row
+    if routed is not None:
+        work.routings[episode.id] = routing(work, episode.id, routed)
     if ended:
         return
     if episode.expires_at is not None:
         work.expiries.append(episode.expires_at)
     suppressed = never_pages(event.severity, test=event.test)
+    if suppressed is None and routed is not None and routed.verdict == "suppress":
+        suppressed = Suppress("suppressed", routed.said[-1])
     if suppressed:
         _note(row, suppressed)
         return
@@ -161,9 +185,9 @@ def _grouping(work: Work, inlet: Inlet, item: Prepared) -> bytes:
     owner = inlet.service_id or -inlet.integration_id
     if inlet.grouping.by != "service":
         return grouping_key(owner, inlet.grouping, item.event.labels, item.key_digest)
-    known = work.groupings.get(inlet.integration_id)
+    known = work.groupings.get(owner)
     if known is None:
-        known = work.groupings[inlet.integration_id] = grouping_key(owner, inlet.grouping, {}, b"")
+        known = work.groupings[owner] = grouping_key(owner, inlet.grouping, {}, b"")
     return known
 
 

@@ -155,7 +155,8 @@ def settled(work: Work, loaded: Mapping[int, Incident]) -> None:
                 work.entries.append((incident.id, entry))
     for episode, inlet, _, by in work.resolves:
         if incident := loaded.get(episode.incident_id or 0):
-            work.entries += recovered(incident, by, work.now, auto_resolve=inlet.auto_resolve)
+            ends = work.auto_resolves(incident, inlet)
+            work.entries += recovered(incident, by, work.now, auto_resolve=ends)
 
 
 def recovered(incident: Incident, by: str, now: Micros, *, auto_resolve: bool) -> list[tuple[int, Entry]]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from app.clock import Micros
+from app.routing.tables import routings
 from app.store.metadata import Digest, Id, Instant, metadata
 
 alerts = Table(
@@ -78,10 +79,17 @@ new index entry."""
 
 
 def alerts_seen() -> Select[Any]:
-    """Every column of alerts, with `repeats` and `repeated_at` (both None when there were none)."""
+    """Every column of alerts, with `repeats`, `repeated_at` and `routed`: what rules did, as JSON (each None where absent)."""
     return select(
-        alerts, sightings.c.count.label("repeats"), sightings.c.last_seen_at.label("repeated_at")
-    ).select_from(alerts.outerjoin(sightings, sightings.c.alert_id == alerts.c.id))
+        alerts,
+        sightings.c.count.label("repeats"),
+        sightings.c.last_seen_at.label("repeated_at"),
+        routings.c.said.label("routed"),
+    ).select_from(
+        alerts.outerjoin(sightings, sightings.c.alert_id == alerts.c.id).outerjoin(
+            routings, routings.c.alert_id == alerts.c.id
+        )
+    )
 
 
 def times_seen(row: Any) -> int:

@@ -9,9 +9,10 @@ from typing import Any
 
 from app.clock import Micros
 from app.dedup.arrival import Prepared
-from app.dedup.directory import Inlet
+from app.dedup.directory import Inlet, View
 from app.dedup.episodes import Episode, Touch
-from app.incidents.incident import Entry
+from app.incidents.incident import Entry, Incident
+from app.routing.tally import Tally
 
 NewId = Callable[[], int]
 """Where the ids of new alerts and incidents come from."""
@@ -24,6 +25,7 @@ class Written:
     changes: Counter[str] = field(default_factory=Counter)
     touches: list[Touch] = field(default_factory=list)
     opened: int = 0
+    tally: Tally = field(default_factory=Tally)
     synthetic: int = 0
     """How many of those opened are synthetic (app/watch/synthetic.py): nobody counts them."""
 
@@ -34,6 +36,8 @@ class Work:
 
     now: Micros
     known: dict[bytes, Episode]
+    view: View
+    """The configuration by which it decides."""
     written: Written = field(default_factory=Written)
     new: dict[int, dict[str, Any]] = field(default_factory=dict)
     """Rows of alerts that open or begin as ended here, by id."""
@@ -44,6 +48,15 @@ class Work:
     graver: list[tuple[Episode, str, str]] = field(default_factory=list)
     acknowledged: list[tuple[Episode, Inlet]] = field(default_factory=list)
     entries: list[tuple[int, Entry]] = field(default_factory=list)
+    routings: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What rules did to alerts that open here, by alert."""
     expiries: list[Micros] = field(default_factory=list)
     groupings: dict[int, bytes] = field(default_factory=dict)
-    """The one grouping of each integration whose alerts are grouped by service."""
+    """The one grouping of each service, or integration without one, whose alerts are grouped by service."""
+
+    def auto_resolves(self, incident: Incident, inlet: Inlet | None) -> bool:
+        """Whether an incident ends with its last alert: its own service says so, wherever the alert came in."""
+        served = self.view.services.get(incident.service_id or 0)
+        if served is not None:
+            return served.auto_resolve
+        return inlet.auto_resolve if inlet else True

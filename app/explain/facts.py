@@ -38,7 +38,7 @@ class AlertSeen:
     kind: str
     """Of its sender: alertmanager, zabbix, ..."""
     because: str
-    """Why it is an alert of its own, and why in this incident."""
+    """Why it is an alert of its own, and why in this incident; before that, what rules did to it."""
     first_seen_at: Micros
     last_seen_at: Micros
     count: int

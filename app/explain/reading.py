@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import orjson
 from sqlalchemy import Table, func, select
 
 from app.clock import Micros
@@ -120,7 +121,7 @@ def _alert(row: Any, senders: Mapping[int, resources.Resource]) -> AlertSeen:
         severity=row.severity,
         integration=sender.name if sender else "a sender that is gone",
         kind=str(sender.document.get("kind", sender.kind)) if sender else "unknown",
-        because=row.because,
+        because="; ".join([*(orjson.loads(row.routed) if row.routed else ()), row.because]),
         first_seen_at=row.first_seen_at,
         last_seen_at=last_seen(row),
         count=times_seen(row),

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import count
 
+import orjson
 from sqlalchemy import func, or_, select
 
 from app.clock import Micros
@@ -88,10 +89,11 @@ class NotThere(Exception):
 
 async def of_arrival(view: Reading, directory: Directory, arrival: Arrival, at: Micros) -> Rehearsal:
     """What would come of a message that arrives at an instant, if nothing else happened before."""
-    inlet = (await directory.refresh(view)).by_id.get(arrival.inlet.integration_id, arrival.inlet)
+    configured = await directory.refresh(view)
+    inlet = configured.by_id.get(arrival.inlet.integration_id, arrival.inlet)
     digests = sorted({item.key_digest for item in arrival.prepared})
     known = await episodes.last_episodes(view, digests)
-    work = Work(at, {key: _as_of(episode, at) for key, episode in known.items()})
+    work = Work(at, {key: _as_of(episode, at) for key, episode in known.items()}, configured)
     new_ids = count(-1, -1)
     changes: list[tuple[Prepared, Change, int | None]] = []
     for item in arrival.prepared:
@@ -154,12 +156,15 @@ def _incident_of(work: Work, item: Prepared) -> int | None:
 def _event(work: Work, item: Prepared, change: Change, episode_id: int | None) -> EventFate:
     row = work.new.get(episode_id) if episode_id is not None else None
     incident_id = _incident_of(work, item)
+    because = str(row["because"]) if row is not None and change.kind == "open" else change.sentence
+    if row is not None and row["id"] in work.routings:
+        because = "; ".join([*orjson.loads(work.routings[row["id"]]["said"]), because])
     return EventFate(
         title=item.event.title,
         status=item.event.status,
-        severity=item.event.severity,
+        severity=str(row["severity"]) if row is not None else item.event.severity,
         change=change,
-        because=str(row["because"]) if row is not None and change.kind == "open" else change.sentence,
+        because=because,
         incident_id=incident_id,
         # An alert that joins has the reason of that; one that opens an incident keeps its own.
         opens=row is not None and row["reason"] == change.name and incident_id is not None,

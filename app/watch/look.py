@@ -16,6 +16,7 @@ from app.dedup.directory import Directory, Inlet
 from app.dedup.episodes import touch_alerts
 from app.dedup.ingest import ingest
 from app.dedup.work import Written
+from app.routing.tally import write_tally
 from app.sources.event import Event
 from app.sources.limits import fitted
 from app.sources.source import SourceSettings
@@ -65,6 +66,7 @@ async def look(tx: Writing, directory: Directory, job: Job) -> Looked | None:
         event = _event(found, verdict, before.down_since)
         written = await ingest(tx, directory, [Arrival(inlet, prepare(inlet, (event,)))])
         await touch_alerts(tx, written.touches)
+        await write_tally(tx, written.tally)
     await tx.conn.execute(update(pulses).where(mine).values(state=verdict.state, down_since=verdict.down_since))
     if verdict.look_at is None:
         await jobs.finish(tx, job)

@@ -139,6 +139,8 @@ def test_whoever_can_point_at_a_kind_is_asked_before_one_is_deleted() -> None:
         ("service", "policy"),
         ("integration", "service"),
         ("heartbeat", "service"),
+        ("rule", "service"),
+        ("rule", "table"),
         ("calendar", "person"),
         ("schedule", "calendar"),
         ("schedule", "team"),
