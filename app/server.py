@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 import uvicorn
 
-from app.api.app import build
+from app.api.app import Routes, build
 from app.api.ingest import PREFIX, Ingest
 from app.api.signals import Signals, is_signal
 from app.api.wire.doors import Wire
@@ -37,9 +37,9 @@ GC_THRESHOLD = (20_000, 20, 50)
 class Tocsin:
     """The whole service as one ASGI application: senders, heartbeats and foreign APIs go straight in, all else to the API."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, made: Routes | None = None) -> None:
         self.world = process.world
-        self.api = build(process.world, process)
+        self.api = build(process.world, process, made)
         self.ingest = Ingest(process.world)
         self.wire = Wire(process.world)
         self.signals = Signals(process.world)

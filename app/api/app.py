@@ -7,6 +7,7 @@ Senders' requests do not come here: app/server.py hands /v1/in to ingest. Nothin
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -72,21 +73,21 @@ class _Application(FastAPI):
         return document(self)
 
 
-def build(world: World, process: Process) -> FastAPI:
-    """The application. Everything under /v1 needs a key; what does not is listed in access.py."""
-    known = kinds(world, issue_key=integrations.issuing(world.base_url), key_shown=integrations.KeyIssued)
-    about = {**TAGS, **{kind.path: kind.about for kind in known}}
-    app = _Application(
-        title=TITLE,
-        description=DESCRIPTION,
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        openapi_tags=[{"name": name, "description": said} for name, said in sorted(about.items())],
-        middleware=[Middleware(Edge, world.ids), Middleware(Gate, Keys(world.store, world.clock))],
-        exception_handlers={HTTPException: answer, RequestValidationError: answer},
-    )
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """What is answered. A route reads its world at each request and remembers nothing of it from when it was made."""
+
+    about: dict[str, str]
+    """What is said of each group of routes."""
+    keyed: APIRouter
+    """Under /v1, with a key."""
+    unkeyed: tuple[APIRouter, ...]
+    """Listed in access.py."""
+
+
+def routes(world: World) -> Routes:
+    """Every route but those that look at the process."""
+    known = kinds(world, issue_key=integrations.issuing(world), key_shown=integrations.KeyIssued)
     v1 = APIRouter(prefix="/v1", route_class=StrictRoute, responses=problems.answers(422))
     for kind in known:
         resources.add_routes(v1, world, kind)
@@ -116,21 +117,31 @@ def build(world: World, process: Process) -> FastAPI:
         rules,
     ):
         module.add_routes(v1, world)
-    v1.add_api_route(
+    return Routes(
+        about={**TAGS, **{kind.path: kind.about for kind in known}},
+        keyed=v1,
+        unkeyed=(links.router(world), calendar_feed.router(world), tickets.router(world), landing.router()),
+    )
+
+
+def build(world: World, process: Process, made: Routes | None = None) -> FastAPI:
+    """The application, of `made` or of routes of its own. Everything under /v1 needs a key."""
+    made = made or routes(world)
+    app = _Application(
+        title=TITLE,
+        description=DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        openapi_tags=[{"name": name, "description": said} for name, said in sorted(made.about.items())],
+        middleware=[Middleware(Edge, world.ids), Middleware(Gate, Keys(world.store, world.clock))],
+        exception_handlers={HTTPException: answer, RequestValidationError: answer},
+    )
+    document_route = APIRouter(prefix="/v1", route_class=StrictRoute)
+    document_route.add_api_route(
         "/openapi.json", app.openapi, methods=["GET"], include_in_schema=False, response_class=JSONResponse
     )
-    app.include_router(v1)
-    for router in _open(world, process):
+    for router in (made.keyed, document_route, health.router(process), *made.unkeyed):
         app.include_router(router)
     return app
-
-
-def _open(world: World, process: Process) -> tuple[APIRouter, ...]:
-    """The routes without a key."""
-    return (
-        health.router(process),
-        links.router(world),
-        calendar_feed.router(world),
-        tickets.router(world),
-        landing.router(),
-    )

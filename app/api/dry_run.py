@@ -247,7 +247,6 @@ def shown(found: Tried) -> DryRunShown:
 
 def add_routes(routes: APIRouter, world: World) -> None:
     """The route of trying out."""
-    stage = Stage(world.store, world.directory, world.sources, world.settings.max_body_bytes)
 
     @routes.post(
         "/dry-run",
@@ -261,6 +260,7 @@ def add_routes(routes: APIRouter, world: World) -> None:
 
         Nothing is kept and nobody is told.
         """
+        stage = Stage(world.store, world.directory, world.sources, world.settings.max_body_bytes)
         try:
             return shown(await tried(stage, asked))
         except NotThere as error:

@@ -57,7 +57,7 @@ async def shown(view: Reading, kind: str, item_id: int) -> PulseShown:
 
 def add_routes(routes: APIRouter, world: World) -> None:
     """The routes beside those that every kind has."""
-    issue = issuing(world.base_url)
+    issue = issuing(world)
 
     @routes.get(
         "/heartbeats/{item_id}/state",

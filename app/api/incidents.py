@@ -115,7 +115,6 @@ async def alerts_of(view: Reading, number: int, after: int, limit: int) -> Seque
 
 def add_routes(routes: APIRouter, world: World) -> None:
     """The routes that read incidents."""
-    read = world.store.read
 
     @routes.get(
         "/incidents",
@@ -132,7 +131,7 @@ def add_routes(routes: APIRouter, world: World) -> None:
     ) -> Any:
         """Newest first."""
         service = int(service_id) if service_id else None
-        found = await read(listed, state or [], service, position(cursor, NEWEST), limit + 1)
+        found = await world.store.read(listed, state or [], service, position(cursor, NEWEST), limit + 1)
         return page(found, limit, shown, lambda incident: incident.id)
 
     @routes.get(
@@ -144,7 +143,7 @@ def add_routes(routes: APIRouter, world: World) -> None:
     )
     async def read_incident(number: Number) -> IncidentShown:
         """As it is now; its story is in the timeline."""
-        return shown(await read(incident_of, number))
+        return shown(await world.store.read(incident_of, number))
 
     @routes.get(
         "/incidents/{number}/timeline",
@@ -156,7 +155,7 @@ def add_routes(routes: APIRouter, world: World) -> None:
     )
     async def list_timeline(number: Number, limit: Limit = 100, cursor: Cursor = None) -> Any:
         """In order of time: what happened, each alert and why it joined, each page and why it was sent."""
-        found = await read(story, number, position(cursor, 0), limit + 1)
+        found = await world.store.read(story, number, position(cursor, 0), limit + 1)
         return page(found, limit, lambda one: one, lambda one: int(one.id))
 
     @routes.get(
@@ -169,7 +168,7 @@ def add_routes(routes: APIRouter, world: World) -> None:
     )
     async def list_alerts(number: Number, limit: Limit = 50, cursor: Cursor = None) -> Any:
         """Oldest first, each with the reason why it belongs here."""
-        found = await read(alerts_of, number, position(cursor, 0), limit + 1)
+        found = await world.store.read(alerts_of, number, position(cursor, 0), limit + 1)
         return page(found, limit, alert_shown, lambda row: int(row.id))
 
     @routes.get(
@@ -182,5 +181,5 @@ def add_routes(routes: APIRouter, world: World) -> None:
     )
     async def list_pages(number: Number, limit: Limit = 50, cursor: Cursor = None) -> Any:
         """In order of their numbers: who was told, why, by which way, and every try to send it."""
-        found = await read(pages_of, number, position(cursor, 0), limit + 1)
+        found = await world.store.read(pages_of, number, position(cursor, 0), limit + 1)
         return page(found, limit, lambda one: one, lambda one: one.number)

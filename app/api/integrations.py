@@ -78,7 +78,7 @@ class Issue(Protocol):
         """Answers the key and the address with it. Raises Refused(`key_taken`)."""
 
 
-def issuing(base_url: str) -> Issue:
+def issuing(world: World) -> Issue:
     """The deed that gives an integration, or a heartbeat, a new key."""
 
     async def issue(tx: Writing, integration: Resource, key: str | None = None) -> dict[str, str]:
@@ -95,7 +95,7 @@ def issuing(base_url: str) -> Issue:
         )
         await touch_config(tx)
         kind = integration.document.get("kind", integration.kind)
-        return {"key": key, "url": f"{base_url}/v1/in/{kind}/{key}"}
+        return {"key": key, "url": f"{world.base_url}/v1/in/{kind}/{key}"}
 
     return issue
 
@@ -153,7 +153,7 @@ def _unparsed(row: Any) -> Unparsed:
 
 def add_routes(routes: APIRouter, world: World) -> None:
     """The routes beside those that every kind has."""
-    issue = issuing(world.base_url)
+    issue = issuing(world)
 
     @routes.post(
         "/integrations/{item_id}/rotate-key",

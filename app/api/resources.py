@@ -193,7 +193,7 @@ def add_routes(routes: APIRouter, world: World, kind: Kind) -> None:
     one = create_model(f"{title}Resource", __base__=(kind.document, Kept))
     saved = create_model(f"{title}Saved", __base__=(one, Warned)) if kind.warn else one
     born = create_model(f"{title}Created", __base__=(saved, kind.born_shown)) if kind.born_shown else saved
-    base, item, store = f"/{kind.path}", f"/{kind.path}/{{item_id}}", world.store
+    base, item = f"/{kind.path}", f"/{kind.path}/{{item_id}}"
     tags: list[str | Enum] = [kind.path]
 
     @routes.get(
@@ -205,7 +205,7 @@ def add_routes(routes: APIRouter, world: World, kind: Kind) -> None:
     )
     async def list_all(limit: Limit = 50, cursor: Cursor = None) -> Response:
         """Oldest first."""
-        found = await store.read(resources.listed, kind.name, after=position(cursor, 0), limit=limit + 1)
+        found = await world.store.read(resources.listed, kind.name, after=position(cursor, 0), limit=limit + 1)
         return Made(page(found, limit, lambda one: shown(kind, one), lambda one: one.id), 200).response()
 
     @routes.post(
@@ -220,7 +220,7 @@ def add_routes(routes: APIRouter, world: World, kind: Kind) -> None:
     @_taking(kind.document)
     async def create_one(document: Any, request: RequestedOf) -> Response:
         """Send an Idempotency-Key, so that the request can be repeated when its answer is lost."""
-        made = await store.write(once, request.asked(document), create, kind, document, request.actor)
+        made = await world.store.write(once, request.asked(document), create, kind, document, request.actor)
         world.wake.set()
         return made.response()
 
@@ -234,7 +234,7 @@ def add_routes(routes: APIRouter, world: World, kind: Kind) -> None:
     )
     async def read(item_id: IdText) -> Response:
         """The ETag names its version."""
-        return Made(shown(kind, await store.read(read_one, kind.name, int(item_id))), 200).response()
+        return Made(shown(kind, await world.store.read(read_one, kind.name, int(item_id))), 200).response()
 
     @routes.put(
         item,
@@ -248,7 +248,7 @@ def add_routes(routes: APIRouter, world: World, kind: Kind) -> None:
     async def replace_one(item_id: IdText, document: Any, caller: CallerOf, if_match: IfMatch = None) -> Response:
         """The whole document is replaced. A secret sent back as `***` stays what it is."""
         seen = seen_version(if_match)
-        made = await store.write(replace, kind, int(item_id), document, caller.actor, seen)
+        made = await world.store.write(replace, kind, int(item_id), document, caller.actor, seen)
         world.wake.set()
         return made.response()
 
@@ -262,7 +262,7 @@ def add_routes(routes: APIRouter, world: World, kind: Kind) -> None:
     )
     async def delete_one(item_id: IdText, caller: CallerOf, if_match: IfMatch = None) -> None:
         """Refused while something uses it. Its history stays."""
-        await store.write(delete, kind, int(item_id), caller.actor, seen_version(if_match))
+        await world.store.write(delete, kind, int(item_id), caller.actor, seen_version(if_match))
         world.wake.set()
 
     @routes.get(
@@ -275,5 +275,5 @@ def add_routes(routes: APIRouter, world: World, kind: Kind) -> None:
     )
     async def list_history(item_id: IdText, limit: Limit = 50, cursor: Cursor = None) -> Response:
         """Oldest first: who changed it, and what it was from then on. Also of one that was deleted."""
-        found = await store.read(history, kind.name, int(item_id), position(cursor, 0), limit + 1)
+        found = await world.store.read(history, kind.name, int(item_id), position(cursor, 0), limit + 1)
         return Made(page(found, limit, lambda row: _revision(kind, row), lambda row: row.version), 200).response()

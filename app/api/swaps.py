@@ -184,7 +184,6 @@ async def listed(view: Reading, schedule_id: int, state: State | None, before: i
 def add_routes(routes: APIRouter, world: World) -> None:
     """The routes of swaps."""
     tags: list[str | Enum] = ["schedules"]
-    door = Door(world.secret, world.base_url)
 
     async def answered(request: Requested, deed: Answer, swap_id: str) -> Response:
         made = await world.store.write(once, request.asked(), answer, deed, int(swap_id), request.actor)
@@ -221,6 +220,7 @@ def add_routes(routes: APIRouter, world: World) -> None:
     )
     async def ask_swap(item_id: IdText, said: NewSwap, request: RequestedOf) -> Response:
         """The other person is told, with a link to answer by. Nothing changes until it is accepted."""
+        door = Door(world.secret, world.base_url)
         made = await world.store.write(once, request.asked(said), ask, int(item_id), said, door, request.actor)
         world.wake.set()
         return made.response()

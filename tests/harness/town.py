@@ -27,6 +27,7 @@ import structlog
 from sqlalchemy import insert, text
 
 from app.api.access import Role, create_key
+from app.api.app import Routes
 from app.clock import HOUR, SECOND, iso
 from app.dedup.directory import digest_of
 from app.dedup.tables import integration_keys
@@ -48,6 +49,7 @@ from app.store.opening import open_store
 from app.wiring import Process, open_world
 from app.world import World
 from tests.harness.clock import StoryClock
+from tests.harness.lending import give_back, lend
 from tests.harness.providers import Answering, FakeProvider, Seen, provider
 
 SETTLED_WITHIN_S = 20
@@ -184,6 +186,7 @@ class Town:
     web: httpx.AsyncClient
     clock: StoryClock
     console: io.StringIO
+    routes: Routes
     residents: list[Resident] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
     names: Any = field(default_factory=itertools.count)
@@ -396,6 +399,7 @@ async def town(database_url: str, *, seed: int = 1, **settings: Any) -> AsyncIte
         finally:
             await story.web.aclose()
             await story.process.stop()
+            give_back(story.world, story.routes)
 
 
 async def begin(
@@ -437,11 +441,12 @@ async def begin(
         console=console,
         store=Store(around(store.database), clock, ids),
     )
+    world, routes = lend(world)
     process = Process(world)
     process.start(watching=watching)
-    transport = httpx.ASGITransport(app=Tocsin(process))
+    transport = httpx.ASGITransport(app=Tocsin(process, routes))
     web = httpx.AsyncClient(transport=transport, base_url="http://tocsin.test")
-    return Town(world, process, fake, web, clock, console, errors=errors)
+    return Town(world, process, fake, web, clock, console, routes, errors=errors)
 
 
 def _level(_: Any, method: str, entry: dict[str, Any]) -> dict[str, Any]:
