@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, TextIO
@@ -20,7 +21,7 @@ from app.metrics import Metrics
 from app.notifiers import registry as notifiers
 from app.notifiers import sink
 from app.notifiers.notifier import Notifier
-from app.notifiers.outbound import Outbound, OutboundSettings
+from app.notifiers.outbound import Outbound, OutboundSettings, system_trust
 from app.paging.deliver import LinkMaker
 from app.paging.handlers import Paging
 from app.paging.worker import Worker
@@ -59,6 +60,7 @@ async def open_world(
     senders: Mapping[str, Source[Any]] | None = None,
     ways: Mapping[str, Notifier[Any]] | None = None,
     outbound: Outbound | None = None,
+    trust: Callable[[], ssl.SSLContext] = system_trust,
 ) -> World:
     """The parts of one process, made but not started. `prepare` (the migration) runs first. Raises StoreError.
 
@@ -109,6 +111,7 @@ async def open_world(
                 telegram_api=settings.telegram_api,
             ),
             now=clock.now,
+            trust=trust,
         ),
         secret=settings.secret_key.get_secret_value() or await store.write(signing_secret),
         base_url=settings.base_url,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +11,19 @@ import pytest
 
 from app.clock import SystemClock
 from app.ids import ProcessIds
+from app.server import GC_THRESHOLD
 from app.store.migrate import migrate
 from app.store.opening import open_store
 from tests.harness.postgres import Cluster, cluster
 
 TEMPLATE = "tocsin_template"
+
+
+def pytest_collection_finish() -> None:
+    """As the server does: what is loaded is there to stay, and walking through it again and again takes long."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
 
 
 @pytest.fixture(scope="session")

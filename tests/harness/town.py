@@ -20,6 +20,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx
@@ -35,6 +36,7 @@ from app.ids import ProcessIds
 from app.incidents import ledger, respond
 from app.incidents.incident import Incident
 from app.incidents.service import Service
+from app.notifiers.outbound import system_trust
 from app.oncall.record import put_in_force
 from app.oncall.tables import overrides
 from app.paging.policy import Channel, Policy
@@ -402,6 +404,10 @@ async def town(database_url: str, *, seed: int = 1, **settings: Any) -> AsyncIte
             give_back(story.world, story.routes)
 
 
+_trust = cache(system_trust)
+"""Reading all authorities costs more than most stories do."""
+
+
 async def begin(
     database_url: str,
     clock: StoryClock,
@@ -440,6 +446,7 @@ async def begin(
         ids,
         console=console,
         store=Store(around(store.database), clock, ids),
+        trust=_trust,
     )
     world, routes = lend(world)
     process = Process(world)
