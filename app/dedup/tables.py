@@ -56,6 +56,13 @@ alerts = Table(
     UniqueConstraint("key_digest", "episode"),
     Index("ix_alerts_incident_id", "incident_id", "id"),
     Index(
+        "ix_alerts_open",
+        "integration_id",
+        "id",
+        sqlite_where=text("resolved_at IS NULL"),
+        postgresql_where=text("resolved_at IS NULL"),
+    ),
+    Index(
         "ix_alerts_expires_at",
         "expires_at",
         sqlite_where=text("resolved_at IS NULL AND expires_at IS NOT NULL"),

@@ -27,7 +27,7 @@ def trusting() -> ssl.SSLContext:
 async def listening(story: Town, *, tls: bool = False) -> AsyncIterator[str]:
     """The address at which the story's Tocsin answers."""
     config = uvicorn.Config(
-        Tocsin(story.process),
+        Tocsin(story.process, story.routes),
         port=0,
         lifespan="off",
         log_config=None,

@@ -14,6 +14,7 @@ import structlog
 
 from app.api.ingest import PREFIX, Hangup, Reply, Scope, TooLarge, answer, body_of, content_type_of, key_of
 from app.api.intake import Intake
+from app.api.wire.alertmanager import AlertmanagerDoor
 from app.api.wire.call import Call, Door
 from app.api.wire.pagerduty import PagerDutyDoor
 from app.dedup.committer import Overloaded
@@ -33,7 +34,7 @@ class Wire:
     def __init__(self, world: World) -> None:
         self._world = world
         intake = Intake(world)
-        self._doors: tuple[Door, ...] = (PagerDutyDoor(world, intake),)
+        self._doors: tuple[Door, ...] = (PagerDutyDoor(world, intake), AlertmanagerDoor(world, intake))
 
     def claims(self, scope: Scope) -> bool:
         """Whether a request is for one of these APIs."""

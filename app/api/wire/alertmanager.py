@@ -1,0 +1,185 @@
+"""Alertmanager's API v2: what Prometheus, vmalert, Grafana's ruler and amtool post their alerts to, and ask about them.
+
+A key sees the open alerts of its own integration. An incident is a group; its service is the receiver. Errors are JSON
+texts, success is exactly 200. An alert is a lease: it ends at `endsAt` unless it is sent again (app/dedup/expire.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import orjson
+
+from app import __version__
+from app.api.alerts import alerts_with_numbers
+from app.api.ingest import Reply
+from app.api.intake import Intake, Unprocessed
+from app.api.wire.call import JSON, RETRY_AFTER, Call
+from app.clock import MINUTE, Micros, iso
+from app.dedup.directory import Inlet
+from app.dedup.tables import alerts, last_seen
+from app.routing.matchers import BadMatcher, Matcher, all_match, matcher, parse
+from app.sources.event import Received, Unreadable
+from app.store import resources
+from app.store.database import Reading
+from app.world import World
+
+ROOT = ("api", "v2")
+PROBES = (("-", "healthy"), ("-", "ready"))
+MOST = 10_000
+"""Alerts that are shown at most, the newest: Alertmanager's API has no pages."""
+UNNAMED_END = 5 * MINUTE
+"""How far ahead the end of an alert is shown that has none: Alertmanager's resolve_timeout."""
+
+CONFIG = "route:\n  receiver: tocsin\nreceivers:\n- name: tocsin\n"
+"""What tools that insist on reading a configuration are shown: Tocsin's own is not Alertmanager's."""
+
+_OK = Reply(200, b"")
+
+
+class AlertmanagerDoor:
+    """An Alertmanager of version 0.16 or later."""
+
+    kind: ClassVar[str] = "alertmanager"
+
+    def __init__(self, world: World, intake: Intake) -> None:
+        self._world = world
+        self._intake = intake
+        self._began = world.clock.now()
+
+    def claims(self, path: Sequence[str]) -> bool:
+        """See Door."""
+        return tuple(path[:2]) == ROOT or tuple(path) in PROBES
+
+    async def answer(self, call: Call) -> Reply:
+        """See Door."""
+        if call.path in PROBES:
+            return Reply(200, b"OK", ((b"content-type", b"text/plain; charset=utf-8"),))
+        inlet = await self._intake.inlet(self.kind, call.key)
+        if inlet is None:
+            return self.failed(call, 401, "This key opens no integration of the kind alertmanager.")
+        try:
+            return await self._asked(inlet, call)
+        except (BadMatcher, Unreadable) as error:
+            return self.failed(call, 400, str(error))
+
+    def failed(self, call: Call, status: int, sentence: str) -> Reply:
+        """See Door."""
+        more = ((b"www-authenticate", b'Basic realm="tocsin"'),) if status == 401 else ()
+        return Reply(status, sentence, (*JSON, *more))
+
+    def busy(self, call: Call) -> Reply:
+        """See Door. Prometheus sends everything again at its next turn, whatever the status."""
+        return Reply(503, "Nothing of this was stored; send it again.", (*JSON, RETRY_AFTER))
+
+    async def _asked(self, inlet: Inlet, call: Call) -> Reply:
+        match (call.method, *call.path[2:]):
+            case ("POST", "alerts"):
+                return await self._post(inlet, call)
+            case ("GET", "alerts"):
+                return Reply(200, await self._found(inlet, call), JSON)
+            case ("GET", "alerts", "groups"):
+                return Reply(200, _groups(await self._found(inlet, call)), JSON)
+            case ("GET", "status"):
+                return Reply(200, self._status(), JSON)
+            case ("GET", "receivers"):
+                return Reply(200, [{"name": await self._world.store.read(_receiver, inlet)}], JSON)
+        return self.failed(
+            call, 404, f"{call.method} /{'/'.join(call.path)} is not here; docs/alertmanager.md lists what is."
+        )
+
+    async def _post(self, inlet: Inlet, call: Call) -> Reply:
+        """The good ones of a mixed batch are stored all the same; the answer is 400 then, as Alertmanager's."""
+        received = Received(call.body, call.content_type)
+        try:
+            found = await self._intake.take(inlet, received)
+        except Unprocessed:  # kept and told: for the sender it is done
+            return _OK
+        return self.failed(call, 400, found.unread[0].reason) if found.unread else _OK
+
+    def _status(self) -> dict[str, Any]:
+        return {
+            "cluster": {"name": "", "status": "disabled", "peers": []},
+            "config": {"original": CONFIG},
+            "uptime": iso(self._began),
+            "versionInfo": {
+                "version": __version__,
+                "revision": "",
+                "branch": "tocsin",
+                "buildUser": "",
+                "buildDate": "",
+                "goVersion": "",
+            },
+        }
+
+    async def _found(self, inlet: Inlet, call: Call) -> list[dict[str, Any]]:
+        """The open alerts, the newest first, each with the number of its incident."""
+        matchers = [parse(value) for name, value in call.query if name == "filter"]
+        wanted = matcher("receiver", "=~", call.asked("receiver", ".*"))
+        rows, receiver = await self._world.store.read(_open_alerts, inlet)
+        if not wanted.holds(receiver):
+            return []
+        return await asyncio.to_thread(_chosen, rows, receiver, matchers, self._world.clock.now(), call)
+
+
+async def _receiver(view: Reading, inlet: Inlet) -> str:
+    """Where alerts of an integration go: to its service."""
+    if inlet.service_id is None:
+        return inlet.name
+    found = await resources.load(view, "service", [inlet.service_id], deleted=True)
+    return found[inlet.service_id].name if inlet.service_id in found else inlet.name
+
+
+async def _open_alerts(view: Reading, inlet: Inlet) -> tuple[Sequence[Any], str]:
+    question = alerts_with_numbers().where(
+        alerts.c.integration_id == inlet.integration_id, alerts.c.resolved_at.is_(None)
+    )
+    rows = (await view.conn.execute(question.order_by(alerts.c.id.desc()).limit(MOST))).all()
+    return rows, await _receiver(view, inlet)
+
+
+def _chosen(
+    rows: Iterable[Any], receiver: str, matchers: Sequence[Matcher], now: Micros, call: Call
+) -> list[dict[str, Any]]:
+    shown = (_shown(row, receiver, now) for row in rows)
+    return [one for one in shown if _wanted(one, call) and all_match(matchers, one["labels"])]
+
+
+def _wanted(one: dict[str, Any], call: Call) -> bool:
+    if one["status"]["state"] == "suppressed":
+        return call.asked("silenced", "true") != "false"
+    return call.asked("active", "true") != "false"
+
+
+def _shown(row: Any, receiver: str, now: Micros) -> dict[str, Any]:
+    links: dict[str, str] = dict(orjson.loads(row.links))
+    return {
+        "labels": orjson.loads(row.labels),
+        "annotations": orjson.loads(row.annotations),
+        "startsAt": iso(row.starts_at or row.first_seen_at),
+        "endsAt": iso(row.expires_at or now + UNNAMED_END),
+        "updatedAt": iso(last_seen(row)),
+        "fingerprint": bytes(row.key_digest[:8]).hex(),
+        "generatorURL": links.get("Source", ""),
+        "receivers": [{"name": receiver}],
+        "status": {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []},
+        "incident": row.number,
+    }
+
+
+def _groups(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The alerts by incident; those that have none, such as a Watchdog, together."""
+    groups: dict[int | None, list[dict[str, Any]]] = {}
+    for one in found:
+        groups.setdefault(one["incident"], []).append(one)
+    return [
+        {
+            "labels": {} if number is None else {"incident": str(number)},
+            "routeLabels": {},
+            "receiver": members[0]["receivers"][0],
+            "alerts": members,
+        }
+        for number, members in groups.items()
+    ]

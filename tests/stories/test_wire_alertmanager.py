@@ -1,0 +1,207 @@
+"""Prometheus, vmalert, Grafana's ruler and amtool find an Alertmanager: leases, statuses, errors and listings as they know them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.clock import MINUTE, iso
+from tests.harness.town import Resident, Sender, Town, town
+from tests.harness.wire import listening
+
+DATA = Path(__file__).parent.parent / "data" / "alertmanager"
+
+
+async def _checkout(story: Town) -> tuple[Resident, Sender]:
+    ana = await story.person("Ana")
+    service = await story.service("checkout", await story.policy([[ana]], delay_s=3_600))
+    return ana, await story.integration("alertmanager", service)
+
+
+def _alert(story: Town, name: str, *, ends_in_min: float | None = 4, **more: Any) -> dict[str, Any]:
+    ends = {} if ends_in_min is None else {"endsAt": iso(story.clock.now() + int(ends_in_min * MINUTE))}
+    labels = {"alertname": name, "severity": "critical", "instance": "db-1"}
+    return {"labels": labels, "annotations": {"summary": name}, "generatorURL": "http://prom/g?x=1", **ends, **more}
+
+
+async def _posts(story: Town, sender: Sender, alerts: Any, path: str = "/api/v2/alerts", **how: Any) -> httpx.Response:
+    content = alerts if isinstance(alerts, bytes) else json.dumps(alerts).encode()
+    answer = await story.web.post(path, content=content, headers=_bearer(sender), **how)
+    await story.settled()
+    return answer
+
+
+def _bearer(sender: Sender) -> dict[str, str]:
+    return {"authorization": f"Bearer {sender.key}"}
+
+
+async def _gets(story: Town, sender: Sender, path: str) -> Any:
+    answer = await story.web.get(f"/api/v2{path}", headers=_bearer(sender))
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_an_alert_is_a_lease_that_each_sending_renews(database: str) -> None:
+    """Prometheus sends each minute, with an end four minutes ahead; what it stops sending ends, and nobody is paged twice."""
+    async with town(database) as story:
+        ana, sender = await _checkout(story)
+        answer = await _posts(story, sender, [_alert(story, "DiskFull")])
+        assert (answer.status_code, answer.content) == (200, b"")
+        await ana.is_paged("DiskFull")
+        for _ in range(6):
+            await story.passes(minutes=1)
+            await _posts(story, sender, [_alert(story, "DiskFull")])
+        assert (await story.incident()).state == "triggered"
+        await story.passes(minutes=4, seconds=10)
+        assert (await story.incident()).state == "resolved"
+        # Sent again after it had expired it is news; resolved it is sent for a quarter of an hour, and nothing comes of it.
+        await _posts(story, sender, [_alert(story, "DiskFull")])
+        await ana.is_paged("DiskFull")
+        for _ in range(3):
+            await _posts(
+                story, sender, [_alert(story, "DiskFull", ends_in_min=-1), _alert(story, "Unheard", ends_in_min=-1)]
+            )
+            await story.passes(minutes=1)
+        assert [incident.state for incident in await story.incidents()] == ["resolved", "resolved"]
+
+
+async def test_a_batch_with_a_broken_alert_stores_the_others_and_says_so(database: str) -> None:
+    async with town(database) as story:
+        ana, sender = await _checkout(story)
+        batch = [_alert(story, "Good"), {"labels": {}}, "x", _alert(story, "AlsoGood")]
+        answer = await _posts(story, sender, batch)
+        assert answer.status_code == 400
+        assert "Alert 2 of the request has no usable labels" in answer.json()
+        await ana.is_paged()
+        assert {row.title for row in await story.rows("SELECT title FROM alerts")} > {"Good", "AlsoGood"}
+        assert (await story.rows("SELECT count(*) AS many FROM unparsed"))[0].many == 1
+        broken = await _posts(story, sender, (DATA / "post-trailing-comma.broken.txt").read_bytes())
+        assert (broken.status_code, broken.headers["content-type"]) == (400, "application/json")
+        assert isinstance(broken.json(), str)
+        assert (await _posts(story, sender, [])).status_code == 200
+        twice = b'[{"labels":{"alertname":"Twice","alertname":"Twice","severity":"info"}}]'
+        assert (await _posts(story, sender, twice)).status_code == 200  # vmalert
+
+
+async def test_every_way_to_give_the_key_opens_and_no_other(database: str) -> None:
+    async with town(database) as story:
+        _, sender = await _checkout(story)
+        basic = b64encode(f"prometheus:{sender.key}".encode()).decode()
+        for path, headers in (
+            ("/api/v2/alerts", {"authorization": f"Basic {basic}"}),
+            ("/api/v2/alerts/", _bearer(sender)),
+            (f"{sender.path}/api/v2/alerts", {}),
+            (f"/api/v2/alerts?key={sender.key}", {}),
+        ):
+            assert (await story.web.post(path, content=b"[]", headers=headers)).status_code == 200, path
+        for headers in ({}, {"authorization": "Bearer nobody's"}):
+            answer = await story.web.post("/api/v2/alerts", content=b"[]", headers=headers)
+            assert (answer.status_code, type(answer.json())) == (401, str)
+        for probe in ("/-/healthy", "/-/ready", f"{sender.path}/-/ready"):
+            assert (await story.web.get(probe)).status_code == 200
+        assert (await story.web.get("/api/v2/nothing", headers=_bearer(sender))).status_code == 404
+
+
+async def test_what_is_open_is_listed_by_alert_and_by_incident_and_only_ones_own(database: str) -> None:
+    async with town(database) as story:
+        ana, sender = await _checkout(story)
+        stranger = await story.integration("alertmanager", None)
+        await _posts(story, sender, [_alert(story, "A"), _alert(story, "B"), _alert(story, "Over", ends_in_min=-1)])
+        await ana.is_paged()
+        (b, a) = await _gets(story, sender, "/alerts")
+        assert (a["labels"], a["annotations"]) == (_alert(story, "A")["labels"], {"summary": "A"})
+        assert a["status"] == {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []}
+        assert a["receivers"] == [{"name": "checkout"}]
+        assert a["endsAt"] == iso(story.clock.now() + 4 * MINUTE)
+        assert a["generatorURL"] == "http://prom/g?x=1"
+        assert len(a["fingerprint"]) == 16 != b["fingerprint"]
+        (group,) = await _gets(story, sender, "/alerts/groups")
+        assert (group["labels"], group["alerts"]) == ({"incident": "1"}, [b, a])
+        assert await _gets(story, sender, "/alerts?active=false") == []
+        assert await _gets(story, sender, '/alerts?filter=alertname="A"&filter=instance=~"db-.*"') == [a]
+        assert await _gets(story, sender, "/alerts?receiver=check.*") == [b, a]
+        assert await _gets(story, sender, "/alerts/groups?receiver=other") == []
+        refused = await story.web.get("/api/v2/alerts?filter=nonsense", headers=_bearer(sender))
+        assert (refused.status_code, "is no matcher" in refused.json()) == (400, True)
+        assert await _gets(story, stranger, "/alerts") == []
+        assert await _gets(story, sender, "/receivers") == [{"name": "checkout"}]
+        assert (await _gets(story, sender, "/status"))["cluster"]["status"] == "disabled"
+
+
+async def _run(*command: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    async with asyncio.timeout(30):
+        said, _ = await process.communicate()
+    return process.returncode, said.decode()
+
+
+PROMETHEUS = """
+global: {evaluation_interval: 200ms}
+rule_files: [rules.yml]
+alerting:
+  alertmanagers:
+  - static_configs: [{targets: ["HOST"]}]
+    path_prefix: PREFIX
+"""
+RULES = """
+groups:
+- name: g
+  rules:
+  - alert: AlwaysOn
+    expr: vector(1)
+    labels: {severity: critical}
+    annotations: {summary: "Prometheus says so"}
+"""
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_amtool_and_prometheus_themselves(
+    database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Debian's programs, where they are installed: what is missing is said aloud, and docs/alertmanager.md says how to get it."""
+    amtool, prometheus = shutil.which("amtool"), shutil.which("prometheus")
+    async with town(database) as story, listening(story) as url:
+        ana, sender = await _checkout(story)
+        if amtool:
+            at = f"--alertmanager.url={url}{sender.path}"
+            made = ("alert", "add", "Made", "severity=critical", "--annotation=summary=By hand")
+            assert await _run(amtool, *made, at) == (0, "")
+            await ana.is_paged("By hand")
+            code, listed = await _run(amtool, "alert", "query", "--output=json", "alertname=~Ma.*", at)
+            assert (code, [one["labels"]["alertname"] for one in json.loads(listed)]) == (0, ["Made"])
+        if prometheus:
+            (tmp_path / "rules.yml").write_text(RULES)
+            config = PROMETHEUS.replace("HOST", url.removeprefix("http://")).replace("PREFIX", sender.path)
+            (tmp_path / "prometheus.yml").write_text(config)
+            process = await asyncio.create_subprocess_exec(
+                prometheus,
+                f"--config.file={tmp_path}/prometheus.yml",
+                f"--storage.tsdb.path={tmp_path}/data",
+                "--web.listen-address=127.0.0.1:0",
+                "--rules.alert.resend-delay=200ms",
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            try:
+                async with asyncio.timeout(30):
+                    while not await story.rows("SELECT id FROM alerts WHERE title = 'Prometheus says so'"):
+                        await asyncio.sleep(0.05)
+            finally:
+                process.terminate()
+                await process.wait()
+            await story.settled()
+        ana.phone.taken = len(ana.phone.inbox())
+    with capsys.disabled():
+        for name, found in (("amtool", amtool), ("prometheus", prometheus)):
+            if not found:
+                sys.stdout.write(f"\nNOT PROVED HERE: {name} is not installed (see docs/alertmanager.md)\n")
