@@ -123,7 +123,11 @@ class Store:
         async def work(conn: Conn) -> T:
             return await question(Reading(conn, self.clock.now(), self.kind == "postgresql"), *args, **kwargs)
 
-        return await _translated(self.database.read(work))
+        try:
+            return await _translated(self.database.read(work))
+        except Conflict as error:
+            # Nobody wins against a question: it could not be asked now.
+            raise Unavailable(str(error)) from error
 
     async def close(self) -> None:
         """Gives all connections back."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, text
+from sqlalchemy.exc import OperationalError
 
 from app.clock import SECOND
 from app.ids import ProcessIds
 from app.store import bulk, jobs
 from app.store.counters import take
 from app.store.database import Database, Reading, Store, Work, Writing
-from app.store.errors import Conflict
+from app.store.errors import Conflict, Unavailable
 from app.store.jobs import Job, LeaseLost, NewJob
 from app.store.migrate import migrate
 from app.store.opening import open_store
@@ -55,6 +57,16 @@ async def test_a_deed_that_raises_writes_nothing(store: Store) -> None:
     with pytest.raises(LookupError):
         await store.write(deed)
     assert await store.read(_names) == []
+
+
+async def test_a_question_never_loses_against_anybody_it_could_not_be_asked(store: Store) -> None:
+    """Whoever asked hears what they know what to do about: that the database is away."""
+
+    async def busy(_: Reading) -> None:
+        raise OperationalError("a statement", None, sqlite3.OperationalError("database is locked"))
+
+    with pytest.raises(Unavailable):
+        await store.read(busy)
 
 
 async def test_a_deed_that_always_loses_is_given_up_after_some_tries(store: Store) -> None:

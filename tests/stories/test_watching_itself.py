@@ -10,7 +10,7 @@ from typing import Any
 
 from app.clock import HOUR, SECOND
 from app.store import jobs
-from app.store.database import Database, Work
+from app.store.database import Database, Store, Work
 from app.watch import hold, synthetic
 from tests.harness.clock import StoryClock
 from tests.harness.providers import Answering, FakeProvider, provider
@@ -203,6 +203,10 @@ async def test_of_many_replicas_one_sends_the_synthetic_page_of_a_minute(databas
         watch.clock.move_to(watch.clock.now() + 60 * SECOND)
         begun = await asyncio.gather(*(watch.story.store.write(synthetic.begin) for _ in range(8)))
         assert sum(begun) == 1
+        # A replica whose clock is a little behind: what another has begun lies ahead of it, and is left alone.
+        store = watch.story.store
+        behind = Store(store.database, StoryClock(store.clock.now() - SECOND // 20), store.ids)
+        assert not await behind.write(synthetic.begin)
 
 
 async def test_a_worker_that_died_is_noticed_within_ninety_seconds(database: str) -> None:
