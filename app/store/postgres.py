@@ -1,4 +1,9 @@
-"""PostgreSQL behind the store's door: transactions on the event loop, over asyncpg. Knows no table."""
+"""PostgreSQL behind the store's door: transactions on the event loop, over asyncpg. Knows no table.
+
+Every statement is planned for the tables as they are now (`plan_cache_mode`). PostgreSQL would otherwise keep the plans a
+connection made while the tables were small, such as reading all of a table of five rows, and use them in the storm that
+follows until somebody analyses the tables: after a quiet night each statement of a storm read every row there was.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,8 @@ from app.store.errors import Unavailable
 
 _ASYNCPG = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What asyncpg raises past SQLAlchemy: while it connects, and at COMMIT on a backend that died. Always an unknown outcome."""
+
+PLANNING = {"plan_cache_mode": "force_custom_plan"}
 
 
 class Postgres:
@@ -25,7 +32,7 @@ class Postgres:
             max_overflow=4,
             pool_timeout=COMMAND_TIMEOUT_S,
             hide_parameters=True,
-            connect_args={"timeout": 5, "command_timeout": COMMAND_TIMEOUT_S},
+            connect_args={"timeout": 5, "command_timeout": COMMAND_TIMEOUT_S, "server_settings": PLANNING},
         )
 
     async def write(self, work: Work[T]) -> T:
