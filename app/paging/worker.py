@@ -91,7 +91,7 @@ class Worker:
     async def _round(self) -> float:
         """Takes what is due; answers how long to sleep, 0 for not at all."""
         free = self._hands - len(self._running)
-        if not free:
+        if free <= 0:  # a level of many people takes more hands than there are
             return POLL_S
         try:
             taken = await self._store.write(jobs.claim, free, self._lease) if self._expecting else []
