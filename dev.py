@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str, list[list[str]]]] = {
     ),
     "bench": (DEV, "measure ingest and page latency: python3 dev.py bench --help", [["-m", "bench"]]),
     "bench-oncall": (DEV, "measure who is on call, beside two libraries", [["-m", "bench.oncall"]]),
+    "bench-queue": (DEV, "measure the queue with a million jobs waiting", [["-m", "bench.queue"]]),
     "python": (DEV, "the environment's Python, with everything installed", [[]]),
 }
 
@@ -98,7 +99,7 @@ def main(argv: list[str]) -> int:
     if not argv or argv[0] not in COMMANDS:
         print("usage: python3 dev.py COMMAND [options]\n")
         for name, (_, what, _) in COMMANDS.items():
-            print(f"  {name:<8}{what}")
+            print(f"  {name:<13}{what}")
         return 0 if argv and argv[0] in ("-h", "--help") else 2
     requirements, _, lines = COMMANDS[argv[0]]
     try:

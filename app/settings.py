@@ -39,7 +39,7 @@ class Settings(BaseSettings):
         description="Requests that may wait to be committed; beyond it senders are asked to come again (503).",
     )
     queue_events: int = Field(default=50_000, ge=1, description="Events that may wait to be committed.")
-    workers: int = Field(default=16, ge=1, le=256, description="Pages that may be on their way at a time.")
+    workers: int = Field(default=32, ge=1, le=256, description="Pages that may be on their way at a time.")
     lease_s: int = Field(
         default=30,
         ge=15,

@@ -149,6 +149,7 @@ class Process:
             hands=world.settings.workers,
             lease_s=world.settings.lease_s,
         )
+        world.store.on_due = self.worker.expect
 
     def _handlers(self) -> dict[str, Any]:
         world = self.world

@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import email.policy
 import ssl
+import sys
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import parseaddr
+from importlib.util import find_spec
 from typing import Any, Final, TypeVar
 
 import certifi
@@ -50,6 +52,10 @@ _CONNECT_SHARE: Final = 0.5
 """How much of the time may go into connecting: a dead address must leave time to say so."""
 
 T = TypeVar("T")
+
+if find_spec("sniffio") is None:
+    # httpcore would search the disk for it several times a request: it does not remember that it is not there.
+    sys.modules["sniffio"] = None  # type: ignore[assignment] # None: known to be missing
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The deeds of delivery: begin a try, send it outside any transaction, record what came of it.
 
-    begin    the claim is checked, the incident is read again: a page nobody needs any more is not sent; the try is
+    begin    the incident is read again, the claim is checked: a page nobody needs any more is not sent; the try is
              written down before it starts, so that a death in the middle leaves a trace (it becomes `unknown`)
     send     the notifier, once
     record   outcome and what follows from it (app/paging/retry.py) in one transaction
@@ -8,6 +8,7 @@
 Where the process may die, and what then happens: before `begin` commits, the job is claimed again when its lease ends;
 between `begin` and `record` too, and the try without an outcome is counted as unknown: the page is sent again under
 the same number; after `record` the work is done.
+An incident is always locked before jobs of its own, so that two who want both never wait for each other.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from app.clock import SECOND, Micros
 from app.incidents import ledger
@@ -23,12 +24,10 @@ from app.incidents.incident import Entry, Incident
 from app.notifiers.notifier import Accepted, Delivered, Message, Outcome, Refused, TryAgain, Unknown
 from app.paging import links
 from app.paging.escalate import deliver_job
-from app.paging.policy import Channel
-from app.paging.render import PageFacts, message
+from app.paging.facts import facts_of
 from app.paging.retry import Again, Done, Failed, after_send, outcome_name
 from app.paging.tables import attempts, pages
-from app.people.person import Person
-from app.store import jobs, resources
+from app.store import jobs
 from app.store.database import Writing
 
 MAX_DETAIL = 500
@@ -41,6 +40,20 @@ class LinkMaker:
     secret: str
     base_url: str
     hours: int
+
+    def acknowledge(self, page: Any, incident: Incident, now: Micros) -> str:
+        """Where the person of a page acknowledges the incident."""
+        token = links.make(
+            self.secret,
+            incident_id=incident.id,
+            number=incident.number,
+            recipient=page.recipient,
+            person_id=page.person_id,
+            action="acknowledge",
+            now=now,
+            hours=self.hours,
+        )
+        return f"{self.base_url}/a/{token}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,35 +70,62 @@ class Try:
     due_at: Micros
 
 
+# Made once: making a statement costs more than running it, and these run for each page.
+_PAGE = select(pages).where(pages.c.id == bindparam("page"))
+BEGUN = insert(attempts).values({name: bindparam(name) for name in ("id", "page_id", "number", "started_at", "late_s")})
+TRIED = (
+    update(attempts)
+    .where(attempts.c.id == bindparam("attempt"))
+    .values({name: bindparam(name) for name in ("finished_at", "outcome", "detail", "receipt")})
+)
+ENDED = (
+    update(pages)
+    .where(pages.c.id == bindparam("page"))
+    .values({name: bindparam(name) for name in ("state", "outcome", "detail", "done_at")})
+)
+
+
 async def begin(tx: Writing, job: jobs.Job, maker: LinkMaker) -> Try | None:
     """Begins a try, or ends a page that nobody needs any more (None). Raises LeaseLost."""
-    await jobs.hold(tx, job)
-    page = (await tx.conn.execute(select(pages).where(pages.c.id == job.payload["page"]))).one_or_none()
     incident = (await ledger.load(tx, [job.subject], lock=True)).get(job.subject)
+    await jobs.hold(tx, job)
+    page = (await tx.conn.execute(_PAGE, {"page": job.payload["page"]})).one_or_none()
     if page is None or incident is None or page.state != "waiting":
         await jobs.finish(tx, job)
         return None
     # The first claim of a job is the first try of its page.
     tries = await _tries_so_far(tx, page.id) if job.fence > 1 else 0
-    if incident.state != "triggered" or incident.epoch != page.epoch:
+    if not needed(page, incident):
         await _end_page(tx, page.id, "not_needed", None, _not_needed(incident))
         await jobs.finish(tx, job)
         return None
-    address = await _address(tx, page)
+    facts = await facts_of(tx, [page], [incident])
+    address = facts.address(page)
     if address is None:
         await _end_page(tx, page.id, "failed", "refused", "this contact method was removed since the page was planned")
         await jobs.finish(tx, job)
         await _start_next_way(tx, page, incident)
         return None
-    attempt_id = tx.new_id()
-    facts = await _facts(tx, page, incident, maker)
-    ready = message(facts, incident, tx.now)
-    await tx.conn.execute(
-        insert(attempts).values(
-            id=attempt_id, page_id=page.id, number=tries + 1, started_at=tx.now, late_s=ready.late_s
-        )
-    )
-    return Try(job, page.id, attempt_id, tries + 1, page.notifier, address, ready, page.due_at)
+    ready = facts.message(page, incident, maker.acknowledge(page, incident, tx.now))
+    tried = Try(job, page.id, tx.new_id(), tries + 1, page.notifier, address, ready, page.due_at)
+    await tx.conn.execute(BEGUN, begun(tried, tx.now))
+    return tried
+
+
+def needed(page: Any, incident: Incident) -> bool:
+    """Whether a waiting page is still to be sent."""
+    return incident.state == "triggered" and incident.epoch == page.epoch
+
+
+def begun(tried: Try, now: Micros) -> dict[str, Any]:
+    """The row of a try that begins."""
+    return {
+        "id": tried.attempt_id,
+        "page_id": tried.page_id,
+        "number": tried.number,
+        "started_at": now,
+        "late_s": tried.message.late_s,
+    }
 
 
 def _not_needed(incident: Incident) -> str:
@@ -107,63 +147,21 @@ async def _tries_so_far(tx: Writing, page_id: int) -> int:
     return int((await tx.conn.execute(count)).scalar_one())
 
 
-async def _address(tx: Writing, page: Any) -> dict[str, Any] | None:
-    """The address as configured now: an edit counts at once."""
-    if page.person_id is None and page.channel_id is None:
-        return {}
-    if page.channel_id is not None:
-        found = (await resources.load(tx, "channel", [page.channel_id])).get(page.channel_id)
-        return Channel.model_validate(found.document).address if found else None
-    person = (await resources.load(tx, "person", [page.person_id])).get(page.person_id)
-    if person is None:
-        return None
-    methods = Person.model_validate(person.document).contact_methods
-    return next((method.address for method in methods if method.id == page.method_id and method.enabled), None)
-
-
-async def _facts(tx: Writing, page: Any, incident: Incident, maker: LinkMaker) -> PageFacts:
-    service = ""
-    if incident.service_id is not None:
-        found = await resources.load(tx, "service", [incident.service_id], deleted=True)
-        service = found[incident.service_id].name if incident.service_id in found else ""
-    token = links.make(
-        maker.secret,
-        incident_id=incident.id,
-        number=incident.number,
-        recipient=page.recipient,
-        person_id=page.person_id,
-        action="acknowledge",
-        now=tx.now,
-        hours=maker.hours,
-    )
-    return PageFacts(
-        id=page.id,
-        number=page.number,
-        recipient=page.recipient,
-        reason=page.reason,
-        service=service,
-        level=page.level,
-        round=page.round,
-        url=f"{maker.base_url}/a/{token}",
-        due_at=page.due_at,
-    )
-
-
 async def record(tx: Writing, tried: Try, outcome: Outcome) -> None:
     """Writes what came of a try and what follows. Raises LeaseLost when another worker took the page over meanwhile."""
-    await jobs.hold(tx, tried.job)
-    name, detail, receipt = outcome_name(outcome), _detail(outcome), _receipt(outcome)
-    await tx.conn.execute(
-        update(attempts)
-        .where(attempts.c.id == tried.attempt_id)
-        .values(finished_at=tx.now, outcome=name, detail=detail, receipt=receipt)
-    )
-    page = (await tx.conn.execute(select(pages).where(pages.c.id == tried.page_id))).one()
+    name, detail = outcome_name(outcome), _detail(outcome)
+    following = after_send(outcome, tried.number, tx.now, tx.ids.chance())
+    if isinstance(following, Done):
+        # Most pages: nothing is read again, and nobody waits for the incident.
+        await jobs.finish(tx, tried.job)
+        await tx.conn.execute(TRIED, came_of(tried, outcome, tx.now))
+        await tx.conn.execute(ENDED, sent(tried, outcome, tx.now))
+        return
     incident = (await ledger.load(tx, [tried.job.subject], lock=True))[tried.job.subject]
-    match after_send(outcome, tried.number, tx.now, tx.ids.chance()):
-        case Done():
-            await _end_page(tx, page.id, "sent", name, detail)
-            await jobs.finish(tx, tried.job)
+    await jobs.hold(tx, tried.job)
+    await tx.conn.execute(TRIED, came_of(tried, outcome, tx.now))
+    page = (await tx.conn.execute(_PAGE, {"page": tried.page_id})).one()
+    match following:
         case Failed(reason):
             await _end_page(tx, page.id, "failed", name, reason[:MAX_DETAIL])
             await jobs.finish(tx, tried.job)
@@ -177,12 +175,26 @@ async def record(tx: Writing, tried: Try, outcome: Outcome) -> None:
                 await _start_next_way(tx, page, incident)
 
 
+def came_of(tried: Try, outcome: Outcome, now: Micros) -> dict[str, Any]:
+    """What is written of a try that ended."""
+    return {
+        "attempt": tried.attempt_id,
+        "finished_at": now,
+        "outcome": outcome_name(outcome),
+        "detail": _detail(outcome),
+        "receipt": _receipt(outcome),
+    }
+
+
+def sent(tried: Try, outcome: Outcome, now: Micros) -> dict[str, Any]:
+    """What is written of its page when nothing follows."""
+    name, detail = outcome_name(outcome), _detail(outcome)
+    return {"page": tried.page_id, "state": "sent", "outcome": name, "detail": detail, "done_at": now}
+
+
 async def _end_page(tx: Writing, page_id: int, state: str, outcome: str | None, detail: str) -> None:
-    await tx.conn.execute(
-        update(pages)
-        .where(pages.c.id == page_id)
-        .values(state=state, outcome=outcome, detail=detail[:MAX_DETAIL], done_at=tx.now)
-    )
+    row = {"page": page_id, "state": state, "outcome": outcome, "detail": detail[:MAX_DETAIL], "done_at": tx.now}
+    await tx.conn.execute(ENDED, row)
 
 
 async def _start_next_way(tx: Writing, page: Any, incident: Incident) -> None:

@@ -17,9 +17,11 @@ from app.notifiers.registry import BadAddress, parse_address
 from app.notifiers.sink import KIND as SYNTHETIC
 from app.paging import notify
 from app.paging.deliver import LinkMaker, Try, begin, lateness_s, record
+from app.paging.deliveries import begin_all, record_all
 from app.paging.escalate import escalate
 from app.paging.notify import NoticeTry
 from app.paging.retry import outcome_name
+from app.paging.together import Alone, Together
 from app.paging.worker import Handler
 from app.store.database import Store
 from app.store.jobs import Job
@@ -52,6 +54,8 @@ class Paging:
         self._maker = maker
         self._deadline_s = send_timeout_s + SLACK_S
         self._lease = lease_s * SECOND
+        self._begin = Together(self._begin_one, self._begin_many)
+        self._record = Together(self._record_one, self._record_many)
 
     def handlers(self) -> dict[str, Handler]:
         """By kind of job."""
@@ -77,13 +81,13 @@ class Paging:
 
     async def deliver(self, job: Job) -> Sequence[Job]:
         """One try of one page."""
-        tried = await self._store.write(begin, job, self._maker)
+        tried = await self._begin(job)
         if tried is None:
             return ()
         late_s = lateness_s(tried, self._clock.now())
         outcome = await self.send(tried)
         self._metrics.page_outcomes.labels(tried.notifier, outcome_name(outcome)).inc()
-        await self._store.write(record, tried, outcome)
+        await self._record((tried, outcome))
         # The synthetic page of each minute is nobody's page.
         if tried.notifier != SYNTHETIC:
             self._metrics.page_delay_seconds.observe(late_s)
@@ -95,6 +99,18 @@ class Paging:
                 outcome=outcome_name(outcome),
             )
         return ()
+
+    async def _begin_one(self, job: Job) -> Try | None:
+        return await self._store.write(begin, job, self._maker)
+
+    async def _begin_many(self, claimed: Sequence[Job]) -> list[Try | Alone | None]:
+        return await self._store.write(begin_all, claimed, self._maker)
+
+    async def _record_one(self, tried: tuple[Try, Outcome]) -> None:
+        await self._store.write(record, *tried)
+
+    async def _record_many(self, tried: Sequence[tuple[Try, Outcome]]) -> list[Alone | None]:
+        return await self._store.write(record_all, tried)
 
     async def notice(self, job: Job) -> Sequence[Job]:
         """One try of one notice."""

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
-from app.clock import SECOND, Clock
+from app.clock import SECOND, Clock, Micros
 from app.metrics import Metrics
 from app.store import jobs
 from app.store.database import Store, Writing
@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 POLL_S = 1.0
 BREATH_S = 0.02
 """Between taking all that was due and looking for more: what was just taken is on its way first."""
+WORTH_A_CLAIM = 4
+"""When all hands were busy: claims again once this share of them is free (a quarter), or after a breath."""
 LONGEST_PAUSE_S = 300
 
 Handler = Callable[[Job], Awaitable[Sequence[Job]]]
@@ -51,12 +53,15 @@ class Worker:
         self._handlers = handlers
         self._wake = wake
         self._hands = hands
+        self._worth = max(1, hands // WORTH_A_CLAIM)
         self._lease = lease_s * SECOND
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._looking = False
         self._expecting = True
-        self._freed = False
+        self._only_look = False
+        self._full = False
+        self._asleep_until: Micros = 0
         self.last_round_at = clock.now()
         """When it last went round; at first, when it was made."""
 
@@ -64,8 +69,8 @@ class Worker:
         """Claims and works until stopped."""
         while not self._stopping:
             # Woken from outside: something is due. Otherwise look first, which locks nothing.
-            self._expecting = self._expecting or (self._wake.is_set() and not self._freed)
-            self._freed = False
+            self._expecting = self._expecting or (self._wake.is_set() and not self._only_look)
+            self._only_look = False
             self._wake.clear()
             self._looking = True
             pause_s = await self._round()
@@ -73,6 +78,7 @@ class Worker:
             self.last_round_at = self._clock.now()
             self._metrics.last_progress.set(self.last_round_at / SECOND)
             if pause_s and not self._stopping:
+                self._asleep_until = self.last_round_at + int(pause_s * SECOND)
                 await self._clock.wait(self._wake, pause_s)
         # Not once: what is finished now may have claimed pages of its own, and they are ours to send.
         while self._running:
@@ -83,6 +89,14 @@ class Worker:
         """Whether it works on jobs, or is about to."""
         return self._looking or bool(self._running)
 
+    def expect(self, at: Micros) -> None:
+        """Work falls due at this instant: it is not slept over."""
+        if at > self._clock.now():
+            if at >= self._asleep_until:
+                return
+            self._only_look = True
+        self._wake.set()
+
     def stop(self) -> None:
         """Claims nothing new; `run` returns when what is held has finished."""
         self._stopping = True
@@ -92,7 +106,11 @@ class Worker:
         """Takes what is due; answers how long to sleep, 0 for not at all."""
         free = self._hands - len(self._running)
         if free <= 0:  # a level of many people takes more hands than there are
+            self._full = True
             return POLL_S
+        if self._full and free < self._worth:
+            self._full = False
+            return BREATH_S
         try:
             taken = await self._store.write(jobs.claim, free, self._lease) if self._expecting else []
             self._expecting = len(taken) == free
@@ -120,9 +138,11 @@ class Worker:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        # A hand is free, and what it did may have made something due.
-        self._freed = True
-        self._wake.set()
+        # There may be work that found no hand: the first that is free wakes the loop, which waits a breath for some more.
+        free = self._hands - len(self._running)
+        if self._expecting and (free == 1 or free >= self._worth):
+            self._only_look = True
+            self._wake.set()
 
     async def _work(self, job: Job) -> None:
         handler = self._handlers.get(job.kind)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable
@@ -61,6 +61,8 @@ class Writing(Reading):
     """One write transaction. `now` is read once, so all rows of a deed carry the same instant."""
 
     ids: Ids
+    due: list[Micros] = field(default_factory=list)
+    """When work that this transaction has written falls due."""
 
     def new_id(self) -> int:
         """An id for a new row."""
@@ -93,6 +95,8 @@ class Store:
         self.clock = clock
         self.ids = ids
         self.kind = database.kind
+        self.on_due: Callable[[Micros], None] = lambda _: None
+        """Told, after each commit that wrote work, when the first of it falls due. A hint: work is found without it."""
 
     async def write(
         self, deed: Callable[Concatenate[Writing, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
@@ -103,16 +107,21 @@ class Store:
         won `ATTEMPTS` times, and whatever the deed itself raises (then nothing was written).
         """
 
-        async def work(conn: Conn) -> T:
-            return await deed(Writing(conn, self.clock.now(), self.kind == "postgresql", self.ids), *args, **kwargs)
+        async def work(conn: Conn) -> tuple[T, list[Micros]]:
+            tx = Writing(conn, self.clock.now(), self.kind == "postgresql", self.ids)
+            return await deed(tx, *args, **kwargs), tx.due
 
         for attempt in range(ATTEMPTS):
             try:
-                return await _translated(self.database.write(work))
+                answer, due = await _translated(self.database.write(work))
             except Conflict:
                 if attempt + 1 == ATTEMPTS:
                     raise
                 await asyncio.sleep(0.005 * (1 + self.ids.chance()) * 2**attempt)
+            else:
+                if due:
+                    self.on_due(min(due))
+                return answer
         raise AssertionError("unreachable")
 
     async def read(

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, literal_column, select, text, update
+from sqlalchemy import BindParameter, Executable, bindparam, delete, func, insert, literal_column, select, text, update
 
 from app.clock import Micros
 from app.store.database import Reading, Writing
+from app.store.metadata import Instant
 from app.store.tables import jobs
 
 
@@ -65,11 +66,13 @@ async def add_claimed(tx: Writing, new: Sequence[NewJob], lease: Micros) -> list
     ]
     if rows:
         await tx.conn.execute(insert(jobs), rows)
+        tx.due.append(tx.now + lease)
     return taken
 
 
 async def add(tx: Writing, new: Iterable[NewJob]) -> None:
     """Adds jobs. One with a `once` that already waits only moves it earlier, never later."""
+    new = list(new)
     rows = [
         {
             "id": tx.new_id(),
@@ -81,6 +84,7 @@ async def add(tx: Writing, new: Iterable[NewJob]) -> None:
         }
         for job in new
     ]
+    tx.due.extend(job.due_at for job in new)
     if plain := [row for row in rows if row["once"] is None]:
         await tx.conn.execute(insert(jobs), plain)
     for row in rows:
@@ -102,86 +106,120 @@ async def _add_once(tx: Writing, row: dict[str, Any]) -> None:
         await tx.conn.execute(insert(jobs), row)
 
 
-def _free(view: Reading) -> ColumnElement[bool]:
-    """Held by nobody.
+# Statements are made once: making one costs more than running it.
+_NOW: BindParameter[Micros] = bindparam("now", type_=Instant())
 
-    The sum hides the column from PostgreSQL's statistics: taken while the few jobs there were happened to be held, they say
-    that hardly any job is free, and that the whole table must be read to find one.
-    """
-    return (jobs.c.lease_until + literal_column("0")) <= view.now
+_FREE = (jobs.c.lease_until + literal_column("0")) <= _NOW
+"""Held by nobody.
+
+The sum hides the column from PostgreSQL's statistics: taken while the few jobs there were happened to be held, they say
+that hardly any job is free, and that the whole table must be read to find one.
+"""
+
+_DUE = (
+    select(jobs.c.id)
+    .where(jobs.c.due_at <= _NOW, _FREE)
+    .order_by(jobs.c.due_at)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
+_CLAIM = (
+    update(jobs)
+    .where(jobs.c.id.in_(select(_DUE.c.id)))
+    .values(lease_until=bindparam("until"), fence=jobs.c.fence + 1)
+    .returning(jobs.c.id, jobs.c.kind, jobs.c.subject, jobs.c.payload, jobs.c.due_at, jobs.c.fence, jobs.c.failures)
+)
 
 
 async def claim(tx: Writing, limit: int, lease: Micros) -> list[Job]:
     """Takes up to `limit` due jobs nobody holds, oldest due first, for `lease` microseconds."""
-    due = (
-        select(jobs.c.id)
-        .where(jobs.c.due_at <= tx.now, _free(tx))
-        .order_by(jobs.c.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    taken = await tx.conn.execute(
-        update(jobs)
-        .where(jobs.c.id.in_(select(due.c.id)))
-        .values(lease_until=tx.now + lease, fence=jobs.c.fence + 1)
-        .returning(jobs.c.id, jobs.c.kind, jobs.c.subject, jobs.c.payload, jobs.c.due_at, jobs.c.fence, jobs.c.failures)
-    )
+    taken = await tx.conn.execute(_CLAIM, {"now": tx.now, "limit": limit, "until": tx.now + lease})
     return sorted((Job(*row) for row in taken), key=lambda job: (job.due_at, job.id))
 
 
-async def finish(tx: Writing, job: Job) -> None:
-    """Removes a job that is done. Raises LeaseLost when another worker has claimed it since."""
-    done = await tx.conn.execute(delete(jobs).where(jobs.c.id == job.id, jobs.c.fence == job.fence))
+_CLAIMED = (jobs.c.id == bindparam("job"), jobs.c.fence == bindparam("claim"))
+_FINISH = delete(jobs).where(*_CLAIMED)
+_HOLD = update(jobs).where(*_CLAIMED).values(fence=jobs.c.fence)
+_PUT_BACK = update(jobs).where(*_CLAIMED).values(due_at=bindparam("due"), lease_until=0, failures=bindparam("failed"))
+
+
+async def _as_claimed(tx: Writing, statement: Executable, job: Job, **values: int) -> None:
+    done = await tx.conn.execute(statement, {"job": job.id, "claim": job.fence, **values})
     if not done.rowcount:
         raise LeaseLost(f"job {job.id} ({job.kind}) was claimed by another worker")
 
 
+async def finish(tx: Writing, job: Job) -> None:
+    """Removes a job that is done. Raises LeaseLost when another worker has claimed it since."""
+    await _as_claimed(tx, _FINISH, job)
+
+
 async def hold(tx: Writing, job: Job) -> None:
     """Checks that the claim is still ours and keeps it so until the transaction ends. Raises LeaseLost."""
-    held = await tx.conn.execute(
-        update(jobs).where(jobs.c.id == job.id, jobs.c.fence == job.fence).values(fence=job.fence)
-    )
-    if not held.rowcount:
-        raise LeaseLost(f"job {job.id} ({job.kind}) was claimed by another worker")
+    await _as_claimed(tx, _HOLD, job)
 
 
 async def put_back(tx: Writing, job: Job, due_at: Micros, *, failed: bool = False) -> None:
     """Gives a job back, due again at `due_at`. Raises LeaseLost."""
-    back = await tx.conn.execute(
-        update(jobs)
-        .where(jobs.c.id == job.id, jobs.c.fence == job.fence)
-        .values(due_at=due_at, lease_until=0, failures=job.failures + 1 if failed else job.failures)
+    await _as_claimed(tx, _PUT_BACK, job, due=due_at, failed=job.failures + 1 if failed else job.failures)
+    tx.due.append(due_at)
+
+
+_HELD = (
+    select(jobs.c.id, jobs.c.fence)
+    .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(jobs.c.id)
+    .with_for_update()
+)
+_FINISH_ALL = delete(jobs).where(jobs.c.id.in_(bindparam("ids", expanding=True)))
+
+
+async def still_held(tx: Writing, claimed: Sequence[Job]) -> dict[int, Job]:
+    """Those of these jobs whose claim is still ours, by id; it is kept so until the transaction ends."""
+    found = await tx.conn.execute(_HELD, {"ids": [job.id for job in claimed]}) if claimed else ()
+    fences = {row.id: row.fence for row in found}
+    return {job.id: job for job in claimed if fences.get(job.id) == job.fence}
+
+
+async def finish_held(tx: Writing, held: Sequence[Job]) -> None:
+    """Removes jobs that are done, of which `still_held` said in this transaction that they are ours."""
+    await tx.conn.execute(_FINISH_ALL, {"ids": [job.id for job in held]})
+
+
+_PULL = (
+    update(jobs)
+    .where(
+        jobs.c.subject == bindparam("of"),
+        jobs.c.kind.in_(bindparam("kinds", expanding=True)),
+        jobs.c.due_at > bindparam("due"),
     )
-    if not back.rowcount:
-        raise LeaseLost(f"job {job.id} ({job.kind}) was claimed by another worker")
+    .values(due_at=bindparam("due"))
+)
 
 
 async def pull(tx: Writing, subject: int, kinds: Sequence[str], due_at: Micros) -> int:
     """Makes the waiting jobs of `subject` due by `due_at`; answers how many there were."""
-    moved = await tx.conn.execute(
-        update(jobs)
-        .where(
-            jobs.c.subject == subject,
-            jobs.c.kind.in_(list(kinds)),
-            jobs.c.due_at > due_at,
-        )
-        .values(due_at=due_at)
-    )
+    moved = await tx.conn.execute(_PULL, {"of": subject, "kinds": list(kinds), "due": due_at})
+    if moved.rowcount:
+        tx.due.append(due_at)
     return moved.rowcount
+
+
+# ORDER BY ... LIMIT 1 and not min(): the first reads one index entry, the second every waiting job.
+_NEXT = select(jobs.c.due_at).where(_FREE).order_by(jobs.c.due_at).limit(1)
+_NEXT_END = (
+    select(jobs.c.lease_until)
+    .where(text("lease_until > 0"), jobs.c.lease_until > _NOW)
+    .order_by(jobs.c.lease_until)
+    .limit(1)
+)
+_SOONEST = select(_NEXT.scalar_subquery(), _NEXT_END.scalar_subquery())
 
 
 async def next_due(view: Reading) -> Micros | None:
     """When the first job falls due, or the lease on a due one ends; None when nothing waits."""
-    # ORDER BY ... LIMIT 1 and not min(): the first reads one index entry, the second every waiting job.
-    free = select(jobs.c.due_at).where(_free(view)).order_by(jobs.c.due_at).limit(1)
-    held = (
-        select(jobs.c.lease_until)
-        .where(text("lease_until > 0"), jobs.c.lease_until > view.now)
-        .order_by(jobs.c.lease_until)
-        .limit(1)
-    )
-    found = [(await view.conn.execute(question)).scalar() for question in (free, held)]
+    found = (await view.conn.execute(_SOONEST, {"now": view.now})).one()
     return min((at for at in found if at is not None), default=None)
 
 
@@ -197,11 +235,14 @@ class Backlog:
     oldest_due_at: Micros | None
 
 
+_WAITED = select(jobs.c.due_at).where(jobs.c.due_at <= _NOW, _FREE).order_by(jobs.c.due_at)
+_OLDEST = _WAITED.limit(1)
+_COUNT = select(func.count()).select_from(_WAITED.limit(MAX_COUNTED).subquery())
+
+
 async def backlog(view: Reading) -> Backlog:
     """Jobs that are due and not held by anybody."""
-    due = select(jobs.c.due_at).where(jobs.c.due_at <= view.now, _free(view)).order_by(jobs.c.due_at)
-    oldest = (await view.conn.execute(due.limit(1))).scalar()
+    oldest = (await view.conn.execute(_OLDEST, {"now": view.now})).scalar()
     if oldest is None:
         return Backlog(0, None)
-    counted = select(func.count()).select_from(due.limit(MAX_COUNTED).subquery())
-    return Backlog((await view.conn.execute(counted)).scalar_one(), oldest)
+    return Backlog((await view.conn.execute(_COUNT, {"now": view.now})).scalar_one(), oldest)

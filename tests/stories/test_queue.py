@@ -10,10 +10,9 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import text
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import event, text
 
-from app.clock import SECOND, SystemClock
+from app.clock import SECOND, Micros, SystemClock
 from app.ids import ProcessIds
 from app.metrics import Metrics
 from app.paging.worker import Worker
@@ -22,6 +21,7 @@ from app.store.database import Store, Writing
 from app.store.jobs import Job, NewJob
 from app.store.migrate import migrate
 from app.store.opening import open_store
+from app.store.sqlite import Sqlite
 from tests.conftest import TEMPLATE
 from tests.harness.clock import StoryClock
 from tests.harness.postgres import Cluster
@@ -103,34 +103,25 @@ async def test_a_storm_after_a_quiet_night_is_not_read_from_end_to_end(quiet_pos
     await store.close()
 
 
-@dataclass
-class Explained:
-    """A transaction of SQLite that writes down how each statement will be run."""
-
-    inner: Any
-    steps: list[str] = field(default_factory=list)
-
-    async def execute(self, statement: Any, parameters: Any = None, /) -> Any:
-        wanted = str(statement.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
-        found = await self.inner.exec_driver_sql(f"EXPLAIN QUERY PLAN {wanted}")
-        self.steps += [row[3] for row in found if "jobs" in row[3] or "TEMP" in row[3]]
-        return await self.inner.execute(statement, parameters)
-
-
 async def test_on_sqlite_what_the_worker_asks_is_found_by_an_index_and_never_sorted(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/t.db", StoryClock(), ProcessIds(7), pool_size=1)
     await migrate(store)
-    steps: dict[str, list[str]] = {}
+    asked = await _every_deed(store)
+    steps: list[str] = []
 
-    async def explained(tx: Writing, name: str, ask: Asked) -> None:
-        conn = Explained(tx.conn)
-        await ask(Writing(conn, tx.now, tx.postgres, tx.ids))
-        steps[name] = conn.steps
+    def explain(_: Any, cursor: Any, statement: str, values: Any, *__: Any) -> None:
+        if statement.startswith(("SELECT", "WITH", "UPDATE")):
+            steps.extend(row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", values))
 
-    for name, ask in (await _every_deed(store)).items():
-        await store.write(explained, name, ask)
-    assert all(steps.values())
-    assert [step for some in steps.values() for step in some if "USING" not in step or "TEMP" in step] == []
+    assert isinstance(store.database, Sqlite)
+    event.listen(store.database._writer, "before_cursor_execute", explain)
+    for ask in asked.values():
+        before = len(steps)
+        await store.write(ask)
+        assert len(steps) > before
+    of_table = [step for step in steps if step.startswith(("SCAN jobs", "SEARCH jobs", "USE TEMP"))]
+    assert len(of_table) >= len(asked)
+    assert [step for step in of_table if "USING" not in step or "TEMP" in step] == []
     await store.close()
 
 
@@ -196,3 +187,47 @@ async def test_a_level_of_many_people_takes_no_more_hands_than_there_are(store: 
     await running
     assert meanwhile == ["other"] + ["page"] * 5
     assert len(begun) == 45
+
+
+@dataclass
+class Watched:
+    """A story's clock that says when somebody begins to sleep."""
+
+    inner: StoryClock
+    asleep: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def now(self) -> Micros:
+        return self.inner.now()
+
+    def monotonic(self) -> float:
+        return self.inner.monotonic()
+
+    async def wait(self, wake: asyncio.Event, timeout_s: float) -> None:
+        self.asleep.set()
+        await self.inner.wait(wake, timeout_s)
+
+
+async def test_work_that_falls_due_sooner_than_the_next_look_is_not_slept_over(store: Store) -> None:
+    """The worker sleeps for a second; a job due in 0.3 s is written meanwhile, and the clock moves there and no further."""
+    story, done = store.clock, asyncio.Event()
+    assert isinstance(story, StoryClock)
+    clock = Watched(story)
+
+    async def work(job: Job) -> Sequence[Job]:
+        await store.write(jobs.finish, job)
+        done.set()
+        return ()
+
+    worker = Worker(store, clock, Metrics(), {"work": work}, asyncio.Event(), hands=2, lease_s=30)
+    store.on_due = worker.expect
+    running = asyncio.create_task(worker.run())
+    async with asyncio.timeout(10):
+        await clock.asleep.wait()
+        clock.asleep.clear()
+        at = story.now() + 3 * SECOND // 10
+        await store.write(jobs.add, [NewJob("work", 1, at)])
+        await clock.asleep.wait()
+        story.move_to(at)
+        await done.wait()
+    worker.stop()
+    await running

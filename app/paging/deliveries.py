@@ -1,0 +1,64 @@
+"""The deeds of delivery for many pages at once: the plain ones, in a handful of statements. See app/paging/deliver.py.
+
+Whatever is not plain (a try before it, a claim that was lost, a page nobody needs, a send that failed) is left as it was
+and answered `Alone`: the deed for one page does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, select
+
+from app.incidents import ledger
+from app.notifiers.notifier import Outcome
+from app.paging.deliver import BEGUN, ENDED, TRIED, LinkMaker, Try, begun, came_of, needed, sent
+from app.paging.facts import facts_of
+from app.paging.retry import Done, after_send
+from app.paging.tables import pages
+from app.paging.together import Alone
+from app.store import jobs
+from app.store.database import Writing
+from app.store.jobs import Job
+
+_PAGES = select(pages).where(pages.c.id.in_(bindparam("ids", expanding=True)), pages.c.state == "waiting")
+
+
+async def begin_all(tx: Writing, claimed: Sequence[Job], maker: LinkMaker) -> list[Try | Alone | None]:
+    """Begins the first try of each page that is still to be sent."""
+    incidents = await ledger.load(tx, (job.subject for job in claimed), lock=True)
+    held = await jobs.still_held(tx, [job for job in claimed if job.fence == 1])
+    wanted = [held[job.id].payload["page"] for job in claimed if job.id in held]
+    found = {page.id: page for page in await tx.conn.execute(_PAGES, {"ids": wanted})}
+    plain = {
+        job.id: page
+        for job in held.values()
+        if (page := found.get(job.payload["page"])) and needed(page, incidents[page.incident_id])
+    }
+    facts = await facts_of(tx, list(plain.values()), incidents.values())
+    answers: list[Try | Alone | None] = []
+    for job in claimed:
+        page = plain.get(job.id)
+        address = facts.address(page) if page is not None else None
+        if page is None or address is None:
+            answers.append(Alone())
+            continue
+        incident = incidents[page.incident_id]
+        ready = facts.message(page, incident, maker.acknowledge(page, incident, tx.now))
+        answers.append(Try(job, page.id, tx.new_id(), 1, page.notifier, address, ready, page.due_at))
+    if begins := [begun(tried, tx.now) for tried in answers if isinstance(tried, Try)]:
+        await tx.conn.execute(BEGUN, begins)
+    return answers
+
+
+async def record_all(tx: Writing, tried: Sequence[tuple[Try, Outcome]]) -> list[Alone | None]:
+    """Writes what came of tries after which nothing follows, and finishes their jobs."""
+    done = [one for one in tried if isinstance(after_send(one[1], one[0].number, tx.now, 0), Done)]
+    held = await jobs.still_held(tx, [one.job for one, _ in done])
+    plain = [(one, outcome) for one, outcome in done if one.job.id in held]
+    if plain:
+        await jobs.finish_held(tx, [one.job for one, _ in plain])
+        await tx.conn.execute(TRIED, [came_of(one, outcome, tx.now) for one, outcome in plain])
+        await tx.conn.execute(ENDED, [sent(one, outcome, tx.now) for one, outcome in plain])
+    ended = {one.job.id for one, _ in plain}
+    return [None if one.job.id in ended else Alone() for one, _ in tried]

@@ -1,0 +1,63 @@
+"""What pages need of the configuration when they are sent: where they go, and what they say. As it is now: an edit counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.clock import Micros
+from app.incidents.incident import Incident
+from app.notifiers.notifier import Message
+from app.paging.policy import Channel
+from app.paging.render import PageFacts, message
+from app.people.person import Person
+from app.store import resources
+from app.store.database import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """People, channels and services by id, at one instant."""
+
+    now: Micros
+    people: dict[int, resources.Resource]
+    channels: dict[int, resources.Resource]
+    services: dict[int, resources.Resource]
+
+    def address(self, page: Any) -> dict[str, Any] | None:
+        """Where a page goes; None when its contact method is gone."""
+        if page.person_id is None and page.channel_id is None:
+            return {}
+        if page.channel_id is not None:
+            channel = self.channels.get(page.channel_id)
+            return Channel.model_validate(channel.document).address if channel else None
+        person = self.people.get(page.person_id)
+        if person is None:
+            return None
+        methods = Person.model_validate(person.document).contact_methods
+        return next((method.address for method in methods if method.id == page.method_id and method.enabled), None)
+
+    def message(self, page: Any, incident: Incident, url: str) -> Message:
+        """What a page says. `url`: where its person acknowledges."""
+        service = self.services.get(incident.service_id or 0)
+        told = PageFacts(
+            id=page.id,
+            number=page.number,
+            recipient=page.recipient,
+            reason=page.reason,
+            service=service.name if service else "",
+            level=page.level,
+            round=page.round,
+            url=url,
+            due_at=page.due_at,
+        )
+        return message(told, incident, self.now)
+
+
+async def facts_of(view: Reading, some: Sequence[Any], incidents: Iterable[Incident]) -> Facts:
+    """Loads what these pages, of these incidents, need."""
+    people = await resources.load(view, "person", (page.person_id for page in some if page.person_id is not None))
+    channels = await resources.load(view, "channel", (page.channel_id for page in some if page.channel_id is not None))
+    owners = (incident.service_id for incident in incidents if incident.service_id is not None)
+    return Facts(view.now, people, channels, await resources.load(view, "service", owners, deleted=True))
