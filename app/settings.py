@@ -18,6 +18,10 @@ class Settings(BaseSettings):
         default="sqlite:///tocsin.db",
         description="sqlite:///FILE (three slashes: relative, four: absolute) or postgresql+asyncpg://USER:PASSWORD@HOST/NAME.",
     )
+    hints_url: str = Field(
+        default="",
+        description="Where replicas wake each other (PostgreSQL's NOTIFY): a direct address of the same database, for when TOCSIN_DATABASE_URL leads through a pooler. Empty: TOCSIN_DATABASE_URL. off: not at all; pages then start at the next look, at most a second later.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(default=8080, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     public_url: str = Field(
@@ -81,6 +85,13 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         """The address that goes into links, without a slash at its end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def hints_address(self) -> str | None:
+        """Where replicas wake each other, if they do."""
+        if self.hints_url == "off" or self.sqlite_file is not None:
+            return None
+        return self.hints_url or self.database_url
 
     @property
     def sqlite_file(self) -> Path | None:

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import structlog
 
 from app import __version__
-from app.clock import SECOND, Clock
+from app.clock import SECOND, Clock, Micros
 from app.dedup.committer import Committer, QueueLimits
 from app.dedup.directory import Directory
 from app.dedup.expire import expire
@@ -35,6 +35,7 @@ from app.sources.source import Source
 from app.store import jobs
 from app.store.database import Store
 from app.store.errors import StoreError
+from app.store.hints import Hints
 from app.store.jobs import Job
 from app.store.opening import open_store
 from app.store.signing import signing_secret
@@ -149,7 +150,9 @@ class Process:
             hands=world.settings.workers,
             lease_s=world.settings.lease_s,
         )
-        world.store.on_due = self.worker.expect
+        address = world.settings.hints_address
+        self.hints = Hints(address, world.ids, lambda: self.worker.expect(world.clock.now())) if address else None
+        world.store.on_due = self._expect
 
     def _handlers(self) -> dict[str, Any]:
         world = self.world
@@ -176,6 +179,12 @@ class Process:
         )
         return self.watchers.gate.guarded({kind: handler for part in parts for kind, handler in part.items()})
 
+    def _expect(self, at: Micros) -> None:
+        """Work has been written that falls due at `at`."""
+        self.worker.expect(at)
+        if self.hints is not None and at <= self.world.clock.now():
+            self.hints.announce()
+
     async def _expire(self, job: Job) -> tuple[Job, ...]:
         ended = await self.world.store.write(expire, self.world.directory, job)
         self.world.metrics.ingest_events.labels("expired").inc(ended)
@@ -191,6 +200,8 @@ class Process:
         self._watching = tuple(loops)
         for name, loop in loops.items():
             self.supervisor.start(name, loop)
+        if self.hints is not None:
+            self.supervisor.start("hints", self.hints.run)
 
     async def stop(self) -> None:
         """Takes nothing new, finishes what was begun (at most `drain_s`), gives everything back."""
@@ -205,7 +216,7 @@ class Process:
         for name in ("committer", "worker"):
             if not await self.supervisor.join(name, drain_s):
                 log.warning("drain_cut_short", loop=name, after_s=drain_s)
-        for name in ("lag", "backlog"):
+        for name in ("lag", "backlog", *(("hints",) if self.hints else ())):
             await self.supervisor.cancel(name)
         await self.world.outbound.aclose()
         await self.world.store.close()

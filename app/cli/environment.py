@@ -78,6 +78,7 @@ def _check(settings: Settings) -> None:
     _check_public_url(settings.public_url)
     _check_database_url(settings.database_url)
     _check_heartbeat_url(settings.heartbeat_url.get_secret_value())
+    _check_hints_url(settings.hints_url)
     _check_outbound(settings)
 
 
@@ -117,6 +118,22 @@ def _check_database_url(url: str) -> None:
         raise Trouble(f"{PREFIX}DATABASE_URL starts with {driver}://; it must be {forms}")
     if driver == "sqlite" and make_url(url).database in (None, "", ":memory:"):
         raise Trouble(f"{PREFIX}DATABASE_URL names no file; a database in memory would lose every alert")
+
+
+def _check_hints_url(url: str) -> None:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    if url in ("", "off"):
+        return
+    try:
+        driver = make_url(url).drivername
+    except (ArgumentError, ValueError):
+        driver = ""
+    if driver not in ("postgresql", "postgresql+asyncpg"):
+        raise Trouble(
+            f"{PREFIX}HINTS_URL can't be read; it must be postgresql+asyncpg://USER:PASSWORD@HOST/NAME, off, or empty"
+        )
 
 
 def _check_outbound(settings: Settings) -> None:
