@@ -60,6 +60,9 @@ counters = Table(
 )
 """Numbers that people read out to each other (incident numbers): counted under a row lock, without gaps."""
 
+QUARANTINED = "failures >= 5"
+"""Stands literally in statements: a partial index is used only where its predicate is repeated to the letter."""
+
 jobs = Table(
     "jobs",
     metadata,
@@ -71,8 +74,11 @@ jobs = Table(
     Column("lease_until", Instant, nullable=False, server_default="0"),
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("failures", Integer, nullable=False, server_default="0"),
+    Column("rank", Integer, nullable=False, server_default="1"),
     Column("once", Text, unique=True),
     Index("ix_jobs_due_at", "due_at"),
+    Index("ix_jobs_rank_due_at", "rank", "due_at"),
+    Index("ix_jobs_failures", "failures", sqlite_where=text(QUARANTINED), postgresql_where=text(QUARANTINED)),
     Index("ix_jobs_subject", "subject"),
     Index(
         "ix_jobs_lease_until",
@@ -81,6 +87,7 @@ jobs = Table(
         postgresql_where=text("lease_until > 0"),
     ),
 )
+"""`rank`: of jobs that are due, those of a lower rank are taken first. `failures`: how often it failed in a row."""
 
 idempotency = Table(
     "idempotency",
