@@ -42,6 +42,11 @@ class Metrics:
         self.job_failures = Counter(
             "tocsin_job_failures", "Jobs that failed and were put back.", ["kind"], registry=registry
         )
+        self.jobs_quarantined = Gauge(
+            "tocsin_jobs_quarantined",
+            "Jobs that have failed five times in a row or more: a broken row, or a bug.",
+            registry=registry,
+        )
         self.page_outcomes = Counter(
             "tocsin_page_outcomes",
             "Tries to send: delivered, accepted, refused, try_again, unknown.",

@@ -24,6 +24,7 @@ from app.notifiers.notifier import Notifier
 from app.notifiers.outbound import Outbound, OutboundSettings, system_trust
 from app.paging.deliver import LinkMaker
 from app.paging.handlers import Paging
+from app.paging.quarantine import QUARANTINE
 from app.paging.worker import Worker
 from app.rota.calendar_reading import CalendarReader
 from app.rota.handlers import Duties
@@ -149,6 +150,7 @@ class Process:
             world.wake,
             hands=world.settings.workers,
             lease_s=world.settings.lease_s,
+            quarantine=QUARANTINE,
         )
         address = world.settings.hints_address
         self.hints = Hints(address, world.ids, lambda: self.worker.expect(world.clock.now())) if address else None
@@ -238,5 +240,6 @@ class Process:
                 oldest = behind.oldest_due_at
                 age = (self.world.clock.now() - oldest) / SECOND if oldest is not None else 0.0
                 self.world.metrics.jobs_due.set(behind.due)
+                self.world.metrics.jobs_quarantined.set(behind.quarantined)
                 self.world.metrics.oldest_due_seconds.set(max(0.0, age))
             await asyncio.sleep(BACKLOG_EVERY_S)

@@ -62,7 +62,7 @@ class Page(BaseModel):
     policy_version: int | None
     schedule_id: str | None
     fallback: bool = Field(description="Waits until the page before it has failed.")
-    state: str = Field(description="waiting, sent, failed, not_needed.")
+    state: str = Field(description="waiting, sent, failed, quarantined, not_needed.")
     outcome: str | None
     detail: str
     due_at: str | None = Field(description="None: a fallback that was not needed so far.")

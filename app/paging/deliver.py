@@ -22,15 +22,18 @@ from app.clock import SECOND, Micros
 from app.incidents import ledger
 from app.incidents.incident import Entry, Incident
 from app.notifiers.notifier import Accepted, Delivered, Message, Outcome, Refused, TryAgain, Unknown
+from app.notifiers.text import clean
 from app.paging import links
 from app.paging.escalate import deliver_job
 from app.paging.facts import facts_of
-from app.paging.retry import Again, Done, Failed, after_send, outcome_name
+from app.paging.retry import MAX_TRIES, Again, Done, Failed, after_send, outcome_name
 from app.paging.tables import attempts, pages
 from app.store import jobs
 from app.store.database import Writing
 
 MAX_DETAIL = 500
+NOTIFIER_FAILED = "the notifier failed"
+"""How the detail of a try begins whose notifier raised: the next one goes out in plain words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +93,17 @@ async def begin(tx: Writing, job: jobs.Job, maker: LinkMaker) -> Try | None:
     incident = (await ledger.load(tx, [job.subject], lock=True)).get(job.subject)
     await jobs.hold(tx, job)
     page = (await tx.conn.execute(_PAGE, {"page": job.payload["page"]})).one_or_none()
-    if page is None or incident is None or page.state != "waiting":
+    if page is None or incident is None or page.state not in ("waiting", "quarantined"):
         await jobs.finish(tx, job)
         return None
     # The first claim of a job is the first try of its page.
-    tries = await _tries_so_far(tx, page.id) if job.fence > 1 else 0
+    tries, plain = await _tries_so_far(tx, page.id) if job.fence > 1 else (0, False)
     if not needed(page, incident):
         await _end_page(tx, page.id, "not_needed", None, _not_needed(incident))
+        await jobs.finish(tx, job)
+        return None
+    if page.state == "quarantined" and tries >= MAX_TRIES:
+        await _end_page(tx, page.id, "failed", "unknown", f"given up: what came of {tries} tries could not be written")
         await jobs.finish(tx, job)
         return None
     facts = await facts_of(tx, [page], [incident])
@@ -104,9 +111,9 @@ async def begin(tx: Writing, job: jobs.Job, maker: LinkMaker) -> Try | None:
     if address is None:
         await _end_page(tx, page.id, "failed", "refused", "this contact method was removed since the page was planned")
         await jobs.finish(tx, job)
-        await _start_next_way(tx, page, incident)
+        await start_next_way(tx, page, incident)
         return None
-    ready = facts.message(page, incident, maker.acknowledge(page, incident, tx.now))
+    ready = facts.message(page, incident, maker.acknowledge(page, incident, tx.now), plain=plain)
     tried = Try(job, page.id, tx.new_id(), tries + 1, page.notifier, address, ready, page.due_at)
     await tx.conn.execute(BEGUN, begun(tried, tx.now))
     return tried
@@ -136,15 +143,18 @@ def _not_needed(incident: Incident) -> str:
     return f"the incident was {incident.state} before this page was due"
 
 
-async def _tries_so_far(tx: Writing, page_id: int) -> int:
-    """How many tries there were; one that has no outcome died with its process and becomes unknown."""
+async def _tries_so_far(tx: Writing, page_id: int) -> tuple[int, bool]:
+    """How many tries there were, and whether the notifier failed at one.
+
+    A try that has no outcome died with its process and becomes unknown.
+    """
     await tx.conn.execute(
         update(attempts)
         .where(attempts.c.page_id == page_id, attempts.c.outcome.is_(None))
         .values(outcome="unknown", finished_at=tx.now, detail="the process stopped while it was sending")
     )
-    count = select(func.count()).where(attempts.c.page_id == page_id)
-    return int((await tx.conn.execute(count)).scalar_one())
+    details = (await tx.conn.execute(select(attempts.c.detail).where(attempts.c.page_id == page_id))).scalars().all()
+    return len(details), any(detail.startswith(NOTIFIER_FAILED) for detail in details)
 
 
 async def record(tx: Writing, tried: Try, outcome: Outcome) -> None:
@@ -163,16 +173,16 @@ async def record(tx: Writing, tried: Try, outcome: Outcome) -> None:
     page = (await tx.conn.execute(_PAGE, {"page": tried.page_id})).one()
     match following:
         case Failed(reason):
-            await _end_page(tx, page.id, "failed", name, reason[:MAX_DETAIL])
+            await _end_page(tx, page.id, "failed", name, clean(reason))
             await jobs.finish(tx, tried.job)
-            entry = Entry("page_failed", "tocsin", f"{page.recipient} by {page.notifier}: {reason[:MAX_DETAIL]}")
+            entry = Entry("page_failed", "tocsin", f"{page.recipient} by {page.notifier}: {clean(reason)[:MAX_DETAIL]}")
             await ledger.record(tx, [(incident.id, entry)])
-            await _start_next_way(tx, page, incident)
+            await start_next_way(tx, page, incident)
         case Again(at, _, beside):
             await tx.conn.execute(update(pages).where(pages.c.id == page.id).values(outcome=name, detail=detail))
             await jobs.put_back(tx, tried.job, at)
             if beside:
-                await _start_next_way(tx, page, incident)
+                await start_next_way(tx, page, incident)
 
 
 def came_of(tried: Try, outcome: Outcome, now: Micros) -> dict[str, Any]:
@@ -197,7 +207,7 @@ async def _end_page(tx: Writing, page_id: int, state: str, outcome: str | None, 
     await tx.conn.execute(ENDED, row)
 
 
-async def _start_next_way(tx: Writing, page: Any, incident: Incident) -> None:
+async def start_next_way(tx: Writing, page: Any, incident: Incident) -> None:
     """The person's next way starts now; when nothing of the level is left, so does the next level."""
     if incident.epoch != page.epoch or incident.state != "triggered":
         return
@@ -234,7 +244,7 @@ async def _start_next_way(tx: Writing, page: Any, incident: Incident) -> None:
 def _detail(outcome: Outcome) -> str:
     match outcome:
         case Refused(reason) | TryAgain(reason) | Unknown(reason):
-            return reason[:MAX_DETAIL]
+            return clean(reason)[:MAX_DETAIL]
         case Delivered() | Accepted():
             return ""
 
@@ -242,7 +252,7 @@ def _detail(outcome: Outcome) -> str:
 def _receipt(outcome: Outcome) -> str:
     match outcome:
         case Delivered(receipt) | Accepted(receipt):
-            return receipt[:MAX_DETAIL]
+            return clean(receipt)[:MAX_DETAIL]
         case Refused() | TryAgain() | Unknown():
             return ""
 

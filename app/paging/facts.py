@@ -6,14 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from app.clock import Micros
 from app.incidents.incident import Incident
 from app.notifiers.notifier import Message
 from app.paging.policy import Channel
-from app.paging.render import PageFacts, message
+from app.paging.render import PageFacts, message, minimal
 from app.people.person import Person
 from app.store import resources
 from app.store.database import Reading
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,8 @@ class Facts:
         methods = Person.model_validate(person.document).contact_methods
         return next((method.address for method in methods if method.id == page.method_id and method.enabled), None)
 
-    def message(self, page: Any, incident: Incident, url: str) -> Message:
-        """What a page says. `url`: where its person acknowledges."""
+    def message(self, page: Any, incident: Incident, url: str, *, plain: bool = False) -> Message:
+        """What a page says, or no more than it must (`plain`). `url`: where its person acknowledges."""
         service = self.services.get(incident.service_id or 0)
         told = PageFacts(
             id=page.id,
@@ -52,7 +56,13 @@ class Facts:
             url=url,
             due_at=page.due_at,
         )
-        return message(told, incident, self.now)
+        if plain:
+            return minimal(told, incident, self.now)
+        try:
+            return message(told, incident, self.now)
+        except Exception:  # whatever is wrong with the words, the page goes out, plainer
+            log.exception("page_not_rendered", page=page.id, incident=incident.id)
+            return minimal(told, incident, self.now)
 
 
 async def facts_of(view: Reading, some: Sequence[Any], incidents: Iterable[Incident]) -> Facts:

@@ -16,7 +16,7 @@ from app.notifiers.outbound import Outbound
 from app.notifiers.registry import BadAddress, parse_address
 from app.notifiers.sink import KIND as SYNTHETIC
 from app.paging import notify
-from app.paging.deliver import LinkMaker, Try, begin, lateness_s, record
+from app.paging.deliver import NOTIFIER_FAILED, LinkMaker, Try, begin, lateness_s, record
 from app.paging.deliveries import begin_all, record_all
 from app.paging.escalate import escalate
 from app.paging.notify import NoticeTry
@@ -142,4 +142,4 @@ class Paging:
             return Unknown(f"no answer within {self._deadline_s:g} s")
         except Exception as error:  # a notifier's bug must not lose the page: whether it was sent is not known
             log.exception("notifier_failed", notifier=tried.notifier)
-            return Unknown(f"the notifier failed: {type(error).__name__}")
+            return Unknown(f"{NOTIFIER_FAILED}: {type(error).__name__}")

@@ -52,3 +52,23 @@ def message(page: PageFacts, incident: Incident, now: Micros) -> Message:
         actions=(Action("acknowledge", "Acknowledge", page.url),),
         late_s=max(0, now - page.due_at) // SECOND,
     )
+
+
+def minimal(page: PageFacts, incident: Incident, now: Micros) -> Message:
+    """The page in as few words as can be, from as few facts as can be: for when it can't be told in full."""
+    return Message(
+        id=f"tocsin-{page.id}",
+        kind="page",
+        title=f"#{incident.number} {incident.title}",
+        text=f"Why you: {page.reason}",
+        url=page.url,
+        priority=incident.priority,
+        severity=incident.severity,
+        urgency="high",
+        incident=incident.number,
+        service="",
+        to=page.recipient,
+        links=(),
+        actions=(Action("acknowledge", "Acknowledge", page.url),),
+        late_s=max(0, now - page.due_at) // SECOND,
+    )

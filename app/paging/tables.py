@@ -34,8 +34,8 @@ pages = Table(
     UniqueConstraint("incident_id", "number"),
 )
 """`state`: waiting (its time has not come, or a try is due), sent (delivered or accepted), failed (refused, or tries ran
-out), not_needed (somebody had it before its time). A `fallback` waits without a due job until the one before it failed.
-Pages of one incident are numbered from 1 without gaps."""
+out), quarantined (it can't even be tried: counts as failed, and is tried again each minute), not_needed (somebody had it
+before its time). A `fallback` waits without a due job until the one before it failed. Pages of one incident are numbered from 1 without gaps."""
 
 attempts = Table(
     "attempts",

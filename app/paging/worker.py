@@ -2,8 +2,11 @@
 
 It claims what is due, as much as it has hands for, and runs each job as a task of its own, so that one slow provider
 holds up nobody. With nothing due it sleeps until the next due time, a wake-up, or a short poll, whichever is first: a
-wake-up is a hint, polling alone keeps the promise. A job that fails is put back with a growing pause, for ever: a page
-is never dropped because of a bug. A claim that is not finished ends by itself, whoever died.
+wake-up is a hint, polling alone keeps the promise. A claim that is not finished ends by itself, whoever died.
+
+A job that fails is put back with a growing pause, for ever: no page is dropped because of a bug. After five failures in a
+row it is in quarantine: said aloud, counted in a metric until it is gone, and its kind may have something to do then (a
+page counts as failed, app/paging/quarantine.py). When the database is away, no job has failed.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from app.clock import SECOND, Clock, Micros
 from app.metrics import Metrics
 from app.store import jobs
 from app.store.database import Store, Writing
-from app.store.errors import StoreError
+from app.store.errors import StoreError, Unavailable
 from app.store.jobs import Job, LeaseLost
 
 log = structlog.get_logger(__name__)
@@ -27,10 +30,14 @@ BREATH_S = 0.02
 """Between taking all that was due and looking for more: what was just taken is on its way first."""
 WORTH_A_CLAIM = 4
 """When all hands were busy: claims again once this share of them is free (a quarter), or after a breath."""
-LONGEST_PAUSE_S = 300
+TROUBLE_PAUSE_S = 1
+LONGEST_PAUSE_S = 60
+MAX_REASON = 300
 
 Handler = Callable[[Job], Awaitable[Sequence[Job]]]
 """Does a job; answers jobs it has claimed meanwhile, to be done at once."""
+Quarantine = Callable[[Writing, Job, str], Awaitable[None]]
+"""The deed that goes with a job's way into quarantine, in the same transaction; it is told what went wrong."""
 
 
 class Worker:
@@ -46,11 +53,13 @@ class Worker:
         *,
         hands: int,
         lease_s: int,
+        quarantine: Mapping[str, Quarantine] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._metrics = metrics
         self._handlers = handlers
+        self._quarantine = quarantine or {}
         self._wake = wake
         self._hands = hands
         self._worth = max(1, hands // WORTH_A_CLAIM)
@@ -152,23 +161,40 @@ class Worker:
             self._begin(await handler(job))
         except LeaseLost:
             log.info("job_taken_over", kind=job.kind, job=job.id)
-        except StoreError as error:
+        except Unavailable as error:
             log.warning("job_store_trouble", kind=job.kind, job=job.id, error=str(error))
-            await self._put_back(job)
-        except Exception:  # the supervisor: a job that fails must not end the loop, nor be lost
+            await self._put_back(job, TROUBLE_PAUSE_S, job.failures)
+        except Exception as error:  # the supervisor: a job that fails must not end the loop, nor be lost
             log.exception("job_failed", kind=job.kind, job=job.id)
-            await self._put_back(job)
+            self._metrics.job_failures.labels(job.kind).inc()
+            await self._failed(job, f"{type(error).__name__}: {error}"[:MAX_REASON])
 
-    async def _put_back(self, job: Job) -> None:
-        self._metrics.job_failures.labels(job.kind).inc()
+    async def _failed(self, job: Job, why: str) -> None:
+        failures = job.failures + 1
         pause_s = min(LONGEST_PAUSE_S, 2 ** min(job.failures, 10))
+        if failures >= jobs.QUARANTINE_AFTER:
+            log.error("job_quarantined", kind=job.kind, job=job.id, subject=job.subject, failures=failures, error=why)
+            if await self._put_back(job, pause_s, failures, self._quarantine.get(job.kind), why):
+                return
+        await self._put_back(job, pause_s, failures)
+
+    async def _put_back(
+        self, job: Job, pause_s: int, failures: int, deed: Quarantine | None = None, why: str = ""
+    ) -> bool:
+        """Gives a job back; False when its quarantine is as poisonous as the job itself."""
         due_at = self._clock.now() + pause_s * SECOND
         try:
-            await self._store.write(_put_back_failed, job, due_at)
-        except (StoreError, LeaseLost) as error:
+            await self._store.write(_give_back, job, due_at, failures, deed, why)
+        except (Unavailable, LeaseLost) as error:
             # Its lease ends by itself, and then somebody takes it.
             log.warning("job_left_to_its_lease", kind=job.kind, job=job.id, error=str(error))
+        except Exception:
+            log.exception("job_not_given_back", kind=job.kind, job=job.id)
+            return False
+        return True
 
 
-async def _put_back_failed(tx: Writing, job: Job, due_at: int) -> None:
-    await jobs.put_back(tx, job, due_at, failed=True)
+async def _give_back(tx: Writing, job: Job, due_at: Micros, failures: int, deed: Quarantine | None, why: str) -> None:
+    if deed is not None:
+        await deed(tx, job, why)
+    await jobs.put_back(tx, job, due_at, failures=failures)

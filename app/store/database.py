@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Executable
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from app.clock import Clock, Micros
 from app.ids import Ids
-from app.store.errors import Conflict, Unavailable
+from app.store.errors import Conflict, Rejected, Unavailable
 
 ATTEMPTS = 3
 COMMAND_TIMEOUT_S = 15.0
@@ -104,7 +104,8 @@ class Store:
         """Runs `deed` in one transaction and returns its answer once that is committed and flushed.
 
         Raises Unavailable when the database did not do it (whether it committed may be unknown), Conflict when others
-        won `ATTEMPTS` times, and whatever the deed itself raises (then nothing was written).
+        won `ATTEMPTS` times, Rejected when it won't take what it was asked, and whatever the deed itself raises (then
+        nothing was written).
         """
 
         async def work(conn: Conn) -> tuple[T, list[Micros]]:
@@ -154,13 +155,18 @@ async def _translated(transaction: Coroutine[Any, Any, T]) -> T:
 
 _RETRY_STATES = {"40001", "40P01"}
 """PostgreSQL: serialization_failure, deadlock_detected."""
+_REJECTED_CLASSES = ("22", "42", "54")
+"""PostgreSQL: data exception, syntax error or access rule violation, program limit exceeded."""
 
 
-def translated(error: SQLAlchemyError) -> Conflict | Unavailable:
+def translated(error: SQLAlchemyError) -> Conflict | Unavailable | Rejected:
     """Our word for what the driver said; anything unlisted counts as an unknown outcome."""
     if isinstance(error, IntegrityError):
         return Conflict(f"a unique key or a reference said no: {type(error.orig).__name__}")
     original = error.orig if isinstance(error, DBAPIError) else None
-    if getattr(original, "sqlstate", None) in _RETRY_STATES or "database is locked" in str(original):
+    state = getattr(original, "sqlstate", None) or ""
+    if state in _RETRY_STATES or "database is locked" in str(original):
         return Conflict("another transaction won")
+    if state.startswith(_REJECTED_CLASSES) or (isinstance(error, StatementError) and original is None):
+        return Rejected(f"the database won't take this: {type(original or error).__name__} {state}".rstrip())
     return Unavailable(f"the database did not answer as it should: {type(original or error).__name__}")

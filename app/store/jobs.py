@@ -11,12 +11,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BindParameter, Executable, bindparam, delete, func, insert, literal_column, select, text, update
+import orjson
+from sqlalchemy import (
+    BindParameter,
+    Executable,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+    type_coerce,
+    update,
+)
 
 from app.clock import Micros
 from app.store.database import Reading, Writing
 from app.store.metadata import Instant
-from app.store.tables import jobs
+from app.store.tables import QUARANTINED, jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +46,17 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed job. `fence` is the number of this claim."""
+    """A claimed job. `fence` is the number of this claim; `failures`: how often it failed so far."""
 
     id: int
     kind: str
     subject: int
     payload: dict[str, Any]
+    """Empty when what stands in the row can't be read: whoever works on it will fail, and its neighbours don't."""
     due_at: Micros
     fence: int
     failures: int
+    once: str | None = None
 
 
 class LeaseLost(Exception):
@@ -49,8 +65,7 @@ class LeaseLost(Exception):
 
 async def add_claimed(tx: Writing, new: Sequence[NewJob], lease: Micros) -> list[Job]:
     """Adds jobs that the caller will work on itself as soon as this commits: one look for due work less before a page."""
-    taken = [Job(tx.new_id(), job.kind, job.subject, job.payload, job.due_at, 1, 0) for job in new]
-    once = [job.once for job in new]
+    taken = [Job(tx.new_id(), job.kind, job.subject, job.payload, job.due_at, 1, 0, job.once) for job in new]
     rows = [
         {
             "id": job.id,
@@ -60,9 +75,9 @@ async def add_claimed(tx: Writing, new: Sequence[NewJob], lease: Micros) -> list
             "due_at": job.due_at,
             "lease_until": tx.now + lease,
             "fence": job.fence,
-            "once": name,
+            "once": job.once,
         }
-        for job, name in zip(taken, once, strict=True)
+        for job in taken
     ]
     if rows:
         await tx.conn.execute(insert(jobs), rows)
@@ -128,14 +143,33 @@ _CLAIM = (
     update(jobs)
     .where(jobs.c.id.in_(select(_DUE.c.id)))
     .values(lease_until=bindparam("until"), fence=jobs.c.fence + 1)
-    .returning(jobs.c.id, jobs.c.kind, jobs.c.subject, jobs.c.payload, jobs.c.due_at, jobs.c.fence, jobs.c.failures)
+    .returning(
+        jobs.c.id,
+        jobs.c.kind,
+        jobs.c.subject,
+        # As it stands there: a row that can't be read must not keep the others from being claimed.
+        type_coerce(jobs.c.payload, Text).label("payload"),
+        jobs.c.due_at,
+        jobs.c.fence,
+        jobs.c.failures,
+        jobs.c.once,
+    )
 )
 
 
 async def claim(tx: Writing, limit: int, lease: Micros) -> list[Job]:
     """Takes up to `limit` due jobs nobody holds, oldest due first, for `lease` microseconds."""
     taken = await tx.conn.execute(_CLAIM, {"now": tx.now, "limit": limit, "until": tx.now + lease})
-    return sorted((Job(*row) for row in taken), key=lambda job: (job.due_at, job.id))
+    return sorted((_job(row) for row in taken), key=lambda job: (job.due_at, job.id))
+
+
+def _job(row: Any) -> Job:
+    try:
+        payload = orjson.loads(row.payload)
+    except ValueError:
+        payload = None
+    read = payload if isinstance(payload, dict) else {}
+    return Job(row.id, row.kind, row.subject, read, row.due_at, row.fence, row.failures, row.once)
 
 
 _CLAIMED = (jobs.c.id == bindparam("job"), jobs.c.fence == bindparam("claim"))
@@ -160,9 +194,9 @@ async def hold(tx: Writing, job: Job) -> None:
     await _as_claimed(tx, _HOLD, job)
 
 
-async def put_back(tx: Writing, job: Job, due_at: Micros, *, failed: bool = False) -> None:
-    """Gives a job back, due again at `due_at`. Raises LeaseLost."""
-    await _as_claimed(tx, _PUT_BACK, job, due=due_at, failed=job.failures + 1 if failed else job.failures)
+async def put_back(tx: Writing, job: Job, due_at: Micros, *, failures: int = 0) -> None:
+    """Gives a job back, due again at `due_at`, having failed so often in a row. Raises LeaseLost."""
+    await _as_claimed(tx, _PUT_BACK, job, due=due_at, failed=failures)
     tx.due.append(due_at)
 
 
@@ -227,22 +261,52 @@ MAX_COUNTED = 10_000
 """Due jobs are counted up to here: nobody needs to know by how many more, and a million would take seconds to count."""
 
 
+QUARANTINE_AFTER = 5
+"""A job that failed so often in a row is in quarantine (the index of tables.QUARANTINED)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How far behind the workers are. `due` is at most MAX_COUNTED."""
+    """How far behind the workers are. Both are at most MAX_COUNTED."""
 
     due: int
     oldest_due_at: Micros | None
+    quarantined: int = 0
 
 
 _WAITED = select(jobs.c.due_at).where(jobs.c.due_at <= _NOW, _FREE).order_by(jobs.c.due_at)
 _OLDEST = _WAITED.limit(1)
 _COUNT = select(func.count()).select_from(_WAITED.limit(MAX_COUNTED).subquery())
+_COUNT_QUARANTINED = select(func.count()).select_from(
+    select(jobs.c.id).where(text(QUARANTINED)).limit(MAX_COUNTED).subquery()
+)
 
 
 async def backlog(view: Reading) -> Backlog:
     """Jobs that are due and not held by anybody."""
+    quarantined = (await view.conn.execute(_COUNT_QUARANTINED)).scalar_one()
     oldest = (await view.conn.execute(_OLDEST, {"now": view.now})).scalar()
     if oldest is None:
-        return Backlog(0, None)
-    return Backlog((await view.conn.execute(_COUNT, {"now": view.now})).scalar_one(), oldest)
+        return Backlog(0, None, quarantined)
+    return Backlog((await view.conn.execute(_COUNT, {"now": view.now})).scalar_one(), oldest, quarantined)
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A job that fails again and again."""
+
+    id: int
+    kind: str
+    subject: int
+    failures: int
+
+
+_QUARANTINED_NOW = (
+    select(jobs.c.id, jobs.c.kind, jobs.c.subject, jobs.c.failures).where(text(QUARANTINED)).order_by(jobs.c.id)
+)
+
+
+async def quarantined(view: Reading, limit: int) -> list[Quarantined]:
+    """Jobs that fail again and again, oldest first."""
+    found = await view.conn.execute(_QUARANTINED_NOW.limit(limit))
+    return [Quarantined(*row) for row in found]

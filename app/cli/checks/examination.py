@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from alembic.script import ScriptDirectory
+from pydantic import ValidationError
 from sqlalchemy import func, select
 
-from app.cli.checks import clocks, configured, holding, postgres, reach, schema, sqlite, ways_in, ways_out
+from app.cli.checks import clocks, configured, holding, postgres, queue, reach, schema, sqlite, ways_in, ways_out
 from app.cli.checks.finding import Finding, wrong
 from app.cli.storage import SEE, in_database
 from app.cli.trouble import Trouble
@@ -54,7 +55,15 @@ async def _in_store(settings: Settings, store: Store) -> list[Finding]:
     found = await store.read(_server, settings, store)
     state = schema.judge(await store.read(_revision), migrate.head(), _known_schemas())
     found.append(state)
-    return found if state.mark != "ok" else [*found, *await _rows(settings, store)]
+    if state.mark != "ok":
+        return found
+    found += queue.judge(*await store.read(queue.gather))
+    try:
+        return [*found, *await _rows(settings, store)]
+    except ValidationError as error:
+        # The version before this one may have taken it, or somebody edited the row by hand.
+        says = f"a document can't be read as a {error.title}; what depends on it fails"
+        return [*found, wrong("configuration", says, "put it right: PUT it again through the API")]
 
 
 async def _revision(view: Reading) -> str | None:
