@@ -22,7 +22,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import httpx
 from rich.console import Console
 from rich.table import Table
 
@@ -33,7 +35,7 @@ from app.store.database import Store
 from app.store.migrate import migrate
 from app.store.opening import open_store
 from bench import waiting
-from bench.__main__ import Figures, phone
+from bench.__main__ import RUN, Figures, phone
 from bench.load import quantile
 from bench.target import Configured, free_port, tocsin
 from tests.harness.postgres import cluster
@@ -45,6 +47,10 @@ RATE = 200
 """Due jobs a second."""
 STEPS = 100
 STEP_EVERY_S = 0.3
+STORM = 10_000
+STORM_PORTION = 2_000
+TEAMS = 40
+PAGE_EVERY_S = 0.1
 AHEAD = 3 * SECOND
 """Rows are written so long before the first of them is due."""
 
@@ -97,6 +103,58 @@ def _of(name: str, process: subprocess.Popen[str]) -> list[tuple[str, float]]:
     return [(title, at) for title, at in rung(process).items() if title.startswith(f"{name}-")]
 
 
+def teams(made: Configured, many: int) -> list[str]:
+    """Other teams: a service each, and where its alerts are posted to."""
+    with httpx.Client(base_url=made.url, headers=made.headers, trust_env=False) as web:
+
+        def create(kind: str, **document: Any) -> dict[str, Any]:
+            answer = web.post(f"/v1/{kind}", json=document)
+            answer.raise_for_status()
+            return dict(answer.json())
+
+        policy = web.get("/v1/policies").raise_for_status().json()["items"][0]["id"]
+        paths = []
+        for _ in range(many):
+            name = f"team {next(RUN)}"
+            service = create("services", name=name, policy_id=policy, grouping={"by": "alert"})
+            way_in = create("integrations", name=name, kind="alertmanager", service_id=service["id"])
+            paths.append("/" + str(way_in["url"]).split("/", 3)[3])
+        return paths
+
+
+def paged(name: str, made: Configured, rings: subprocess.Popen[str], paths: list[str]) -> dict[str, float]:
+    """From the POST of an alert of each of these teams to the phone, one at a time, in ms."""
+    sent: dict[str, float] = {}
+    with httpx.Client(base_url=made.url, trust_env=False) as web:
+        for place, path in enumerate(paths):
+            title = f"{name}-{place}"
+            labels = {"alertname": title, "severity": "critical"}
+            sent[title] = time.time()
+            body = {"version": "4", "alerts": [{"status": "firing", "labels": labels}]}
+            web.post(path, json=body).raise_for_status()
+            time.sleep(PAGE_EVERY_S)
+    time.sleep(2)
+    late = [(at - sent[title]) * 1_000 for title, at in _of(name, rings)]
+    missing = float(len(paths) - len(late))
+    return {"p50": quantile(late, 0.5), "most": max(late, default=0.0), "missing": missing}
+
+
+async def fairness(store: Store, made: Configured, rings: subprocess.Popen[str]) -> tuple[dict[str, float], ...]:
+    """How long other teams' first pages take, on an idle server and in a storm of one service; and the storm itself."""
+    paths = await asyncio.to_thread(teams, made, TEAMS)
+    idle = await asyncio.to_thread(paged, "calm", made, rings, paths)
+    to = await store.read(waiting.reader)
+    began = time.perf_counter()
+    for _ in range(STORM // STORM_PORTION):
+        await store.write(waiting.storm, STORM_PORTION, to.service_id)
+    amid = await asyncio.to_thread(paged, "amid", made, rings, paths)
+    left = (await store.read(jobs.backlog)).due
+    while (await store.read(jobs.backlog)).due:  # noqa: ASYNC110 - it is another process that works it off
+        await asyncio.sleep(0.5)
+    took = time.perf_counter() - began
+    return idle, {**amid, "storm_left": float(left)}, {"incidents": float(STORM), "took_s": took}
+
+
 async def _serving(
     figures: Figures, label: str, store: Store, made: Configured, rings: subprocess.Popen[str], seconds: int
 ) -> None:
@@ -113,6 +171,10 @@ async def _serving(
     seen = await asyncio.to_thread(lateness, "page", due, rings)
     spent = made.target.cpu_s() - before
     figures.add(f"{label}: {RATE} pages a second", **seen, cpu_ms_each=spent / len(due) * 1_000)
+    idle, amid, storm = await fairness(store, made, rings)
+    figures.add(f"{label}: first pages of others, idle", **idle)
+    figures.add(f"{label}: first pages of others, in a storm of {STORM:,} incidents", **amid)
+    figures.add(f"{label}: the storm", **storm)
     figures.add(f"{label}: memory", mb=made.target.now_mb())
 
 

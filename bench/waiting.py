@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import insert, text
 
 from app.clock import HOUR, Micros
-from app.incidents import ledger
+from app.incidents import ledger, turn
 from app.incidents.incident import Incident, opened
 from app.paging.escalate import deliver_job
 from app.paging.tables import pages
@@ -103,6 +103,19 @@ async def levels(tx: Writing, name: str, due: Sequence[Micros], service_id: int)
     made = await _open(tx, name, len(due), service_id)
     await ledger.add(tx, made)
     new = [jobs.NewJob("escalate", one.id, at, {"epoch": 1}) for one, at in zip(made, due, strict=True)]
+    await jobs.add(tx, new)
+
+
+async def storm(tx: Writing, many: int, service_id: int) -> None:
+    """As many incidents as a storm of one service opens within a minute, each with its first page due now."""
+    made = await _open(tx, "storm", many, service_id)
+    lately = await ledger.opened_lately(tx, service_id)
+    await ledger.add(tx, made)
+    new = []
+    for before, one in enumerate(made, start=lately):
+        crowd = turn.crowd(before)
+        rank = turn.rank(turn.FIRST, crowd)
+        new.append(jobs.NewJob("escalate", one.id, tx.now, {"epoch": 1, "crowd": crowd}, rank=rank))
     await jobs.add(tx, new)
 
 

@@ -15,7 +15,7 @@ from app.dedup import episodes
 from app.dedup.arrival import Prepared
 from app.dedup.episodes import Episode
 from app.dedup.work import NewId, Work
-from app.incidents import ledger
+from app.incidents import ledger, turn
 from app.incidents.correlate import Candidate, Join, place
 from app.incidents.incident import Entry, Incident, acknowledge, opened, raise_severity, resolve
 from app.store import counters, jobs
@@ -96,11 +96,9 @@ def _join(work: Work, incident: Incident, episode: Episode, item: Prepared) -> N
 async def _write_placed(tx: Writing, work: Work, loaded: dict[int, Incident], new: list[Incident]) -> None:
     if new:
         await _number(tx, work, new)
+        first_pages = await _first_pages(tx, new)
         await ledger.add(tx, new)
-        await jobs.add(
-            tx,
-            [jobs.NewJob("escalate", incident.id, tx.now, {"epoch": incident.epoch}) for incident in new],
-        )
+        await jobs.add(tx, first_pages)
         work.written.opened = len(new)
     fresh = {incident.id for incident in new}
     await ledger.save(tx, [incident for incident in loaded.values() if incident.id not in fresh])
@@ -114,6 +112,20 @@ async def _number(tx: Writing, work: Work, new: list[Incident]) -> None:
         for offset, incident in enumerate(counted):
             incident.number = number + offset
     work.written.synthetic = len(new) - len(counted)
+
+
+async def _first_pages(tx: Writing, new: list[Incident]) -> list[jobs.NewJob]:
+    """The jobs that page for new incidents; those of a storm go behind the first ones of everybody else."""
+    opened_by: dict[int | None, int] = {}
+    made = []
+    for incident in new:
+        owner = incident.service_id
+        before = opened_by[owner] if owner in opened_by else await ledger.opened_lately(tx, owner)
+        opened_by[owner] = before + 1
+        crowd = turn.crowd(before)
+        payload = {"epoch": incident.epoch, "crowd": crowd}
+        made.append(jobs.NewJob("escalate", incident.id, tx.now, payload, rank=turn.rank(turn.FIRST, crowd)))
+    return made
 
 
 async def settle(tx: Writing, work: Work) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 
+from app.ids import first_id
+from app.incidents import turn
 from app.incidents.incident import Entry, Incident
 from app.incidents.tables import OPEN, incidents, timeline
 from app.store.database import Reading, Writing
@@ -72,6 +74,14 @@ async def open_by_grouping(view: Reading, groupings: Iterable[bytes], *, lock: b
             question = question.with_for_update()
         found += [_of(row) for row in await view.conn.execute(question)]
     return found
+
+
+async def opened_lately(view: Reading, service_id: int | None) -> int:
+    """How many incidents a service (None: those without one) has opened lately; counted no further than matters."""
+    since = first_id(view.now - turn.CROWDED_FOR)
+    some = select(incidents.c.id).where(incidents.c.service_id == service_id, incidents.c.id >= since)
+    question = select(func.count()).select_from(some.limit(turn.COUNTED).subquery())
+    return int((await view.conn.execute(question)).scalar_one())
 
 
 async def add(tx: Writing, new: Sequence[Incident]) -> None:

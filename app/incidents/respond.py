@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from app.clock import SECOND, Micros
 from app.incidents import incident as moves
-from app.incidents import ledger
+from app.incidents import ledger, turn
 from app.incidents.incident import Entry, Incident, Resolution
 from app.incidents.priority import Urgency
 from app.incidents.service import Service
@@ -38,8 +38,8 @@ async def _write(tx: Writing, incident: Incident, entry: Entry) -> Incident:
     return incident
 
 
-async def _page_again(tx: Writing, incident: Incident) -> None:
-    await jobs.add(tx, [jobs.NewJob("escalate", incident.id, tx.now, {"epoch": incident.epoch})])
+async def _page_again(tx: Writing, incident: Incident, what: int = turn.NEXT) -> None:
+    await jobs.add(tx, [jobs.NewJob("escalate", incident.id, tx.now, {"epoch": incident.epoch}, rank=what)])
 
 
 async def _wake_at(tx: Writing, incident: Incident, at: Micros) -> None:
@@ -70,7 +70,7 @@ async def report(
         now=tx.now,
     )
     await ledger.add(tx, [incident])
-    await _page_again(tx, incident)
+    await _page_again(tx, incident, turn.FIRST)
     detail = {"description": description} if description else {}
     await ledger.record(tx, [(incident.id, Entry("triggered", actor, f"reported by {actor}", detail))])
     return incident

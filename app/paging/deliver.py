@@ -111,7 +111,7 @@ async def begin(tx: Writing, job: jobs.Job, maker: LinkMaker) -> Try | None:
     if address is None:
         await _end_page(tx, page.id, "failed", "refused", "this contact method was removed since the page was planned")
         await jobs.finish(tx, job)
-        await start_next_way(tx, page, incident)
+        await start_next_way(tx, page, incident, job.rank)
         return None
     ready = facts.message(page, incident, maker.acknowledge(page, incident, tx.now), plain=plain)
     tried = Try(job, page.id, tx.new_id(), tries + 1, page.notifier, address, ready, page.due_at)
@@ -177,12 +177,12 @@ async def record(tx: Writing, tried: Try, outcome: Outcome) -> None:
             await jobs.finish(tx, tried.job)
             entry = Entry("page_failed", "tocsin", f"{page.recipient} by {page.notifier}: {clean(reason)[:MAX_DETAIL]}")
             await ledger.record(tx, [(incident.id, entry)])
-            await start_next_way(tx, page, incident)
+            await start_next_way(tx, page, incident, tried.job.rank)
         case Again(at, _, beside):
             await tx.conn.execute(update(pages).where(pages.c.id == page.id).values(outcome=name, detail=detail))
             await jobs.put_back(tx, tried.job, at)
             if beside:
-                await start_next_way(tx, page, incident)
+                await start_next_way(tx, page, incident, tried.job.rank)
 
 
 def came_of(tried: Try, outcome: Outcome, now: Micros) -> dict[str, Any]:
@@ -207,8 +207,11 @@ async def _end_page(tx: Writing, page_id: int, state: str, outcome: str | None, 
     await tx.conn.execute(ENDED, row)
 
 
-async def start_next_way(tx: Writing, page: Any, incident: Incident) -> None:
-    """The person's next way starts now; when nothing of the level is left, so does the next level."""
+async def start_next_way(tx: Writing, page: Any, incident: Incident, rank: int) -> None:
+    """The person's next way starts now, with the rank of the one before.
+
+    When nothing of the level is left, so does the next level.
+    """
     if incident.epoch != page.epoch or incident.state != "triggered":
         return
     of_level = (
@@ -234,7 +237,7 @@ async def start_next_way(tx: Writing, page: Any, incident: Incident) -> None:
     ).scalar()
     if following is not None:
         await tx.conn.execute(update(pages).where(pages.c.id == following).values(due_at=tx.now))
-        await jobs.add(tx, [deliver_job(incident.id, following, tx.now)])
+        await jobs.add(tx, [deliver_job(incident.id, following, tx.now, rank)])
         return
     left = select(func.count()).where(*of_level, pages.c.state.in_(("waiting", "sent")))
     if not (await tx.conn.execute(left)).scalar_one():

@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 
 from app.clock import SECOND, Micros
-from app.incidents import ledger
+from app.incidents import ledger, turn
 from app.incidents.incident import Entry, Incident
 from app.paging.course import (
     Rules,
@@ -60,8 +60,8 @@ class Escalated:
 
 async def escalate(tx: Writing, job: jobs.Job, lease: Micros) -> Escalated:
     """Tells the next level, waits for it, or ends. Raises LeaseLost when another worker has the job."""
-    await jobs.hold(tx, job)
     incident = (await ledger.load(tx, [job.subject], lock=True)).get(job.subject)
+    await jobs.hold(tx, job)
     if incident is None or incident.epoch != job.payload["epoch"] or incident.state != "triggered":
         await jobs.finish(tx, job)
         return Escalated()
@@ -110,21 +110,30 @@ async def _tell(tx: Writing, job: jobs.Job, incident: Incident, rules: Rules, le
         return await _unconfigured(tx, job, incident, lease)
     claimed: list[jobs.Job] = []
     told = await turns(tx, rules.policy, Position(incident.level, incident.round), urgency_of(incident))
-    for turn in told:
-        incident.level, incident.round = turn.position.level, turn.position.round
+    for each in told:
+        incident.level, incident.round = each.position.level, each.position.round
         incident.policy_id, incident.policy_version = rules.id, rules.version
-        claimed = await _write_level(tx, incident, turn.plan, rules, lease)
+        claimed = await _write_level(tx, incident, each.plan, rules, lease, _crowd(job))
         incident.level += 1
         incident.escalation = "running"
     if not told or not told[-1].plan.pages:
         return await _ended(tx, job, incident, rules, lease)
     await ledger.save(tx, [incident])
-    await jobs.put_back(tx, job, tx.now + rules.policy.levels[told[-1].position.level].delay_s * SECOND)
+    following = turn.rank(turn.REPEAT if incident.round else turn.NEXT, _crowd(job))
+    waits = rules.policy.levels[told[-1].position.level].delay_s * SECOND
+    await jobs.put_back(tx, job, tx.now + waits, rank=following)
     return Escalated(pages=len(told[-1].plan.pages), claimed=tuple(claimed))
 
 
-async def _write_level(tx: Writing, incident: Incident, plan: LevelPlan, rules: Rules, lease: Micros) -> list[jobs.Job]:
-    claimed = await _write_pages(tx, incident, plan.pages, rules, lease)
+def _crowd(job: jobs.Job) -> int:
+    """How crowded its service was when the incident was opened."""
+    return int(job.payload.get("crowd", 0))
+
+
+async def _write_level(
+    tx: Writing, incident: Incident, plan: LevelPlan, rules: Rules, lease: Micros, crowd: int = 0
+) -> list[jobs.Job]:
+    claimed = await _write_pages(tx, incident, plan.pages, rules, lease, crowd)
     told = ", ".join(dict.fromkeys(page.recipient for page in plan.pages)) or "nobody"
     level = f"level {incident.level + 1}" + (f", round {incident.round + 1}" if incident.round else "")
     missed = "".join(f"; {one.reason}" for one in plan.missed)
@@ -153,7 +162,7 @@ def _missed(plan: LevelPlan) -> list[dict[str, str | None]]:
 
 
 async def _write_pages(
-    tx: Writing, incident: Incident, planned: tuple[PlannedPage, ...], rules: Rules, lease: Micros
+    tx: Writing, incident: Incident, planned: tuple[PlannedPage, ...], rules: Rules, lease: Micros, crowd: int = 0
 ) -> list[jobs.Job]:
     if not planned:
         return []
@@ -184,7 +193,8 @@ async def _write_pages(
         for place, page in enumerate(planned, start=1)
     ]
     await tx.conn.execute(insert(pages), rows)
-    due = [deliver_job(incident.id, row["id"], row["due_at"]) for row in rows if not row["fallback"]]
+    rank = turn.rank(turn.of(incident.level, incident.round), crowd)
+    due = [deliver_job(incident.id, row["id"], row["due_at"], rank) for row in rows if not row["fallback"]]
     at_once = [one for one in due if one.due_at <= tx.now][:CLAIMED_AT_ONCE]
     await jobs.add(tx, [one for one in due if one not in at_once])
     return await jobs.add_claimed(tx, at_once, lease)
@@ -197,14 +207,14 @@ async def _pages_before(tx: Writing, incident: Incident) -> int:
     return int((await tx.conn.execute(count)).scalar_one())
 
 
-def deliver_job(incident_id: int, page_id: int, due_at: Micros) -> jobs.NewJob:
+def deliver_job(incident_id: int, page_id: int, due_at: Micros, rank: int = turn.NEXT) -> jobs.NewJob:
     """The job that sends one page; there is never more than one."""
-    return jobs.NewJob("deliver", incident_id, due_at, {"page": page_id}, once=f"page:{page_id}")
+    return jobs.NewJob("deliver", incident_id, due_at, {"page": page_id}, once=f"page:{page_id}", rank=rank)
 
 
 async def _unconfigured(tx: Writing, job: jobs.Job, incident: Incident, lease: Micros) -> Escalated:
     plan = plan_level([console(UNCONFIGURED)], "high")
-    claimed = await _write_level(tx, incident, plan, Rules(None), lease)
+    claimed = await _write_level(tx, incident, plan, Rules(None), lease, _crowd(job))
     incident.level, incident.escalation = 1, "exhausted"
     await ledger.save(tx, [incident])
     await jobs.finish(tx, job)
@@ -238,7 +248,7 @@ async def _tell_fallback(
     entry = Entry("fallback_told", "tocsin", said, detail)
     # The entry first: a story that is read in order says why before it says who.
     await ledger.record(tx, [(incident.id, entry)])
-    claimed = await _write_pages(tx, incident, plan.pages, rules, lease)
+    claimed = await _write_pages(tx, incident, plan.pages, rules, lease, _crowd(job))
     incident.escalation = "fallback"
     await ledger.save(tx, [incident])
     await jobs.put_back(tx, job, tx.now + rules.policy.levels[-1].delay_s * SECOND)

@@ -40,7 +40,7 @@ async def page_quarantined(tx: Writing, job: Job, why: str) -> None:
     )
     entry = Entry("page_failed", "tocsin", f"{page.recipient} by {page.notifier}: {detail}"[:MAX_DETAIL])
     await ledger.record(tx, [(incident.id, entry)])
-    await start_next_way(tx, page, incident)
+    await start_next_way(tx, page, incident, job.rank)
 
 
 def _page_of(job: Job) -> int:

@@ -4,6 +4,10 @@ It claims what is due, as much as it has hands for, and runs each job as a task 
 holds up nobody. With nothing due it sleeps until the next due time, a wake-up, or a short poll, whichever is first: a
 wake-up is a hint, polling alone keeps the promise. A claim that is not finished ends by itself, whoever died.
 
+What is more urgent goes first, by its rank (app/incidents/turn.py). So that a storm's slow sends never take every hand, a
+share of them is kept for the first rank; so that nothing waits for ever, now and then the oldest are taken, whatever their
+rank.
+
 A job that fails is put back with a growing pause, for ever: no page is dropped because of a bug. After five failures in a
 row it is in quarantine: said aloud, counted in a metric until it is gone, and its kind may have something to do then (a
 page counts as failed, app/paging/quarantine.py). When the database is away, no job has failed.
@@ -21,7 +25,7 @@ from app.metrics import Metrics
 from app.store import jobs
 from app.store.database import Store, Writing
 from app.store.errors import StoreError, Unavailable
-from app.store.jobs import Job, LeaseLost
+from app.store.jobs import Job, LeaseLost, Order
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +34,10 @@ BREATH_S = 0.02
 """Between taking all that was due and looking for more: what was just taken is on its way first."""
 WORTH_A_CLAIM = 4
 """When all hands were busy: claims again once this share of them is free (a quarter), or after a breath."""
+KEPT = 4
+"""This share of the hands (a quarter) is kept for work of the first rank."""
+OLDEST_EVERY = 8
+"""One claim in so many takes the oldest, whatever their rank."""
 TROUBLE_PAUSE_S = 1
 LONGEST_PAUSE_S = 60
 MAX_REASON = 300
@@ -62,7 +70,9 @@ class Worker:
         self._quarantine = quarantine or {}
         self._wake = wake
         self._hands = hands
+        self._kept = hands // KEPT
         self._worth = max(1, hands // WORTH_A_CLAIM)
+        self._claims = 0
         self._lease = lease_s * SECOND
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -70,6 +80,7 @@ class Worker:
         self._expecting = True
         self._only_look = False
         self._full = False
+        self._breathed = False
         self._asleep_until: Micros = 0
         self.last_round_at = clock.now()
         """When it last went round; at first, when it was made."""
@@ -117,11 +128,15 @@ class Worker:
         if free <= 0:  # a level of many people takes more hands than there are
             self._full = True
             return POLL_S
-        if self._full and free < self._worth:
-            self._full = False
+        if free <= self._kept:
+            return await self._first_rank(free)
+        free -= self._kept
+        if self._full and free < self._worth and not self._breathed:
+            self._breathed = True
             return BREATH_S
+        self._full = self._breathed = False
         try:
-            taken = await self._store.write(jobs.claim, free, self._lease) if self._expecting else []
+            taken = await self._claim(free) if self._expecting else []
             self._expecting = len(taken) == free
             if not taken:
                 return await self._until_due()
@@ -131,13 +146,33 @@ class Worker:
         self._begin(taken)
         return 0.0 if self._expecting else BREATH_S
 
+    async def _claim(self, free: int) -> list[Job]:
+        self._claims += 1
+        order: Order = "age" if self._claims % OLDEST_EVERY == 0 else "rank"
+        return await self._store.write(jobs.claim, free, self._lease, order)
+
+    async def _first_rank(self, free: int) -> float:
+        """All hands but the kept ones are busy: takes what is of the first rank, and nothing else."""
+        self._full = True
+        try:
+            taken = await self._store.write(jobs.claim, free, self._lease, "first rank")
+            if not taken:
+                return self._pause(await self._store.read(jobs.next_due, first_rank=True)) or BREATH_S
+        except StoreError as error:
+            log.warning("worker_store_trouble", error=str(error))
+            return POLL_S
+        self._begin(taken)
+        return BREATH_S
+
     async def _until_due(self) -> float:
         upcoming = await self._store.read(jobs.next_due)
-        now = self._clock.now()
-        if upcoming is not None and upcoming <= now:
+        if upcoming is not None and upcoming <= self._clock.now():
             self._expecting = True
             return 0.0
-        return POLL_S if upcoming is None else min(POLL_S, (upcoming - now) / SECOND)
+        return self._pause(upcoming)
+
+    def _pause(self, upcoming: Micros | None) -> float:
+        return POLL_S if upcoming is None else max(0.0, min(POLL_S, (upcoming - self._clock.now()) / SECOND))
 
     def _begin(self, taken: Sequence[Job]) -> None:
         for job in taken:
@@ -149,7 +184,7 @@ class Worker:
         self._running.discard(task)
         # There may be work that found no hand: the first that is free wakes the loop, which waits a breath for some more.
         free = self._hands - len(self._running)
-        if self._expecting and (free == 1 or free >= self._worth):
+        if self._full and (free == 1 or free == self._kept + 1 or free >= self._kept + self._worth):
             self._only_look = True
             self._wake.set()
 

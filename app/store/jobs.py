@@ -9,39 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import orjson
-from sqlalchemy import (
-    BindParameter,
-    Executable,
-    Text,
-    bindparam,
-    delete,
-    func,
-    insert,
-    literal_column,
-    select,
-    text,
-    type_coerce,
-    update,
-)
+from sqlalchemy import Executable, bindparam, delete, func, insert, select, text, update
 
 from app.clock import Micros
+from app.store import claims
 from app.store.database import Reading, Writing
-from app.store.metadata import Instant
 from app.store.tables import QUARANTINED, jobs
 
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """Work to be done at `due_at`. `once`: at most one job of that name waits at a time."""
+    """Work to be done at `due_at`. `once`: at most one job of that name waits at a time.
+
+    Of what is due, a lower `rank` goes first (0 to claims.RANKS - 1).
+    """
 
     kind: str
     subject: int
     due_at: Micros
     payload: dict[str, Any] = field(default_factory=dict)
     once: str | None = None
+    rank: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +47,7 @@ class Job:
     due_at: Micros
     fence: int
     failures: int
+    rank: int = 1
     once: str | None = None
 
 
@@ -65,7 +57,7 @@ class LeaseLost(Exception):
 
 async def add_claimed(tx: Writing, new: Sequence[NewJob], lease: Micros) -> list[Job]:
     """Adds jobs that the caller will work on itself as soon as this commits: one look for due work less before a page."""
-    taken = [Job(tx.new_id(), job.kind, job.subject, job.payload, job.due_at, 1, 0, job.once) for job in new]
+    taken = [Job(tx.new_id(), job.kind, job.subject, job.payload, job.due_at, 1, 0, job.rank, job.once) for job in new]
     rows = [
         {
             "id": job.id,
@@ -75,6 +67,7 @@ async def add_claimed(tx: Writing, new: Sequence[NewJob], lease: Micros) -> list
             "due_at": job.due_at,
             "lease_until": tx.now + lease,
             "fence": job.fence,
+            "rank": job.rank,
             "once": job.once,
         }
         for job in taken
@@ -95,6 +88,7 @@ async def add(tx: Writing, new: Iterable[NewJob]) -> None:
             "subject": job.subject,
             "payload": job.payload,
             "due_at": job.due_at,
+            "rank": job.rank,
             "once": job.once,
         }
         for job in new
@@ -121,46 +115,18 @@ async def _add_once(tx: Writing, row: dict[str, Any]) -> None:
         await tx.conn.execute(insert(jobs), row)
 
 
-# Statements are made once: making one costs more than running it.
-_NOW: BindParameter[Micros] = bindparam("now", type_=Instant())
-
-_FREE = (jobs.c.lease_until + literal_column("0")) <= _NOW
-"""Held by nobody.
-
-The sum hides the column from PostgreSQL's statistics: taken while the few jobs there were happened to be held, they say
-that hardly any job is free, and that the whole table must be read to find one.
-"""
-
-_DUE = (
-    select(jobs.c.id)
-    .where(jobs.c.due_at <= _NOW, _FREE)
-    .order_by(jobs.c.due_at)
-    .limit(bindparam("limit"))
-    .with_for_update(skip_locked=True)
-    .cte("due")
-)
-_CLAIM = (
-    update(jobs)
-    .where(jobs.c.id.in_(select(_DUE.c.id)))
-    .values(lease_until=bindparam("until"), fence=jobs.c.fence + 1)
-    .returning(
-        jobs.c.id,
-        jobs.c.kind,
-        jobs.c.subject,
-        # As it stands there: a row that can't be read must not keep the others from being claimed.
-        type_coerce(jobs.c.payload, Text).label("payload"),
-        jobs.c.due_at,
-        jobs.c.fence,
-        jobs.c.failures,
-        jobs.c.once,
-    )
-)
+Order = Literal["rank", "first rank", "age"]
 
 
-async def claim(tx: Writing, limit: int, lease: Micros) -> list[Job]:
-    """Takes up to `limit` due jobs nobody holds, oldest due first, for `lease` microseconds."""
-    taken = await tx.conn.execute(_CLAIM, {"now": tx.now, "limit": limit, "until": tx.now + lease})
-    return sorted((_job(row) for row in taken), key=lambda job: (job.due_at, job.id))
+async def claim(tx: Writing, limit: int, lease: Micros, order: Order = "rank") -> list[Job]:
+    """Takes up to `limit` due jobs nobody holds, for `lease` microseconds.
+
+    `order`: those of the first rank before the second and so on, in each the oldest due first; only those of the first
+    rank; or the oldest due first, whatever their rank.
+    """
+    statement = {"rank": claims.BY_RANK, "first rank": claims.FIRST_RANK, "age": claims.BY_AGE}[order]
+    taken = await tx.conn.execute(statement, {"now": tx.now, "limit": limit, "until": tx.now + lease})
+    return sorted((_job(row) for row in taken), key=lambda job: (0 if order == "age" else job.rank, job.due_at, job.id))
 
 
 def _job(row: Any) -> Job:
@@ -169,13 +135,17 @@ def _job(row: Any) -> Job:
     except ValueError:
         payload = None
     read = payload if isinstance(payload, dict) else {}
-    return Job(row.id, row.kind, row.subject, read, row.due_at, row.fence, row.failures, row.once)
+    return Job(row.id, row.kind, row.subject, read, row.due_at, row.fence, row.failures, row.rank, row.once)
 
 
 _CLAIMED = (jobs.c.id == bindparam("job"), jobs.c.fence == bindparam("claim"))
 _FINISH = delete(jobs).where(*_CLAIMED)
 _HOLD = update(jobs).where(*_CLAIMED).values(fence=jobs.c.fence)
-_PUT_BACK = update(jobs).where(*_CLAIMED).values(due_at=bindparam("due"), lease_until=0, failures=bindparam("failed"))
+_PUT_BACK = (
+    update(jobs)
+    .where(*_CLAIMED)
+    .values(due_at=bindparam("due"), lease_until=0, failures=bindparam("failed"), rank=bindparam("to_rank"))
+)
 
 
 async def _as_claimed(tx: Writing, statement: Executable, job: Job, **values: int) -> None:
@@ -194,9 +164,12 @@ async def hold(tx: Writing, job: Job) -> None:
     await _as_claimed(tx, _HOLD, job)
 
 
-async def put_back(tx: Writing, job: Job, due_at: Micros, *, failures: int = 0) -> None:
-    """Gives a job back, due again at `due_at`, having failed so often in a row. Raises LeaseLost."""
-    await _as_claimed(tx, _PUT_BACK, job, due=due_at, failed=failures)
+async def put_back(tx: Writing, job: Job, due_at: Micros, *, failures: int = 0, rank: int | None = None) -> None:
+    """Gives a job back, due again at `due_at`, having failed so often in a row; with another rank or its own.
+
+    Raises LeaseLost.
+    """
+    await _as_claimed(tx, _PUT_BACK, job, due=due_at, failed=failures, to_rank=job.rank if rank is None else rank)
     tx.due.append(due_at)
 
 
@@ -240,20 +213,10 @@ async def pull(tx: Writing, subject: int, kinds: Sequence[str], due_at: Micros) 
     return moved.rowcount
 
 
-# ORDER BY ... LIMIT 1 and not min(): the first reads one index entry, the second every waiting job.
-_NEXT = select(jobs.c.due_at).where(_FREE).order_by(jobs.c.due_at).limit(1)
-_NEXT_END = (
-    select(jobs.c.lease_until)
-    .where(text("lease_until > 0"), jobs.c.lease_until > _NOW)
-    .order_by(jobs.c.lease_until)
-    .limit(1)
-)
-_SOONEST = select(_NEXT.scalar_subquery(), _NEXT_END.scalar_subquery())
-
-
-async def next_due(view: Reading) -> Micros | None:
-    """When the first job falls due, or the lease on a due one ends; None when nothing waits."""
-    found = (await view.conn.execute(_SOONEST, {"now": view.now})).one()
+async def next_due(view: Reading, *, first_rank: bool = False) -> Micros | None:
+    """When the first job (of the first rank) falls due, or the lease on a due one ends; None when nothing waits."""
+    question = claims.SOONEST_OF_FIRST_RANK if first_rank else claims.SOONEST
+    found = (await view.conn.execute(question, {"now": view.now})).one()
     return min((at for at in found if at is not None), default=None)
 
 
@@ -274,7 +237,7 @@ class Backlog:
     quarantined: int = 0
 
 
-_WAITED = select(jobs.c.due_at).where(jobs.c.due_at <= _NOW, _FREE).order_by(jobs.c.due_at)
+_WAITED = select(jobs.c.due_at).where(jobs.c.due_at <= claims.NOW, claims.FREE).order_by(jobs.c.due_at)
 _OLDEST = _WAITED.limit(1)
 _COUNT = select(func.count()).select_from(_WAITED.limit(MAX_COUNTED).subquery())
 _COUNT_QUARANTINED = select(func.count()).select_from(
