@@ -107,8 +107,8 @@ def teams(made: Configured, many: int) -> list[str]:
     """Other teams: a service each, and where its alerts are posted to."""
     with httpx.Client(base_url=made.url, headers=made.headers, trust_env=False) as web:
 
-        def create(kind: str, **document: Any) -> dict[str, Any]:
-            answer = web.post(f"/v1/{kind}", json=document)
+        def create(resource: str, **document: Any) -> dict[str, Any]:
+            answer = web.post(f"/v1/{resource}", json=document)
             answer.raise_for_status()
             return dict(answer.json())
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import insert, select
 
 from app.clock import HOUR, Micros
+from app.incidents import turn
 from app.paging.tables import notices
 from app.people.person import Urgency
 from app.store import jobs, resources
@@ -79,7 +80,10 @@ async def tell(tx: Writing, new: Iterable[Notice]) -> list[int]:
     ]
     if rows:
         await tx.conn.execute(insert(notices), rows)
-    await jobs.add(tx, [NewJob("notice", row["id"], row["due_at"], once=f"notice:{row['id']}") for row in rows])
+    await jobs.add(
+        tx,
+        [NewJob("notice", row["id"], row["due_at"], once=f"notice:{row['id']}", rank=turn.STATUS) for row in rows],
+    )
     return [row["id"] for row in rows]
 
 

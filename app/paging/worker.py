@@ -40,6 +40,7 @@ OLDEST_EVERY = 8
 """One claim in so many takes the oldest, whatever their rank."""
 TROUBLE_PAUSE_S = 1
 LONGEST_PAUSE_S = 60
+NEVER: Micros = 2**62
 MAX_REASON = 300
 
 Handler = Callable[[Job], Awaitable[Sequence[Job]]]
@@ -82,6 +83,7 @@ class Worker:
         self._full = False
         self._breathed = False
         self._asleep_until: Micros = 0
+        self._sooner: Micros = NEVER
         self.last_round_at = clock.now()
         """When it last went round; at first, when it was made."""
 
@@ -92,12 +94,14 @@ class Worker:
             self._expecting = self._expecting or (self._wake.is_set() and not self._only_look)
             self._only_look = False
             self._wake.clear()
-            self._looking = True
+            self._looking, self._sooner = True, NEVER
             pause_s = await self._round()
             self._looking = False
             self.last_round_at = self._clock.now()
+            # Work that was written while it looked, and that it may not have seen.
+            pause_s = min(pause_s, (self._sooner - self.last_round_at) / SECOND)
             self._metrics.last_progress.set(self.last_round_at / SECOND)
-            if pause_s and not self._stopping:
+            if pause_s > 0 and not self._stopping:
                 self._asleep_until = self.last_round_at + int(pause_s * SECOND)
                 await self._clock.wait(self._wake, pause_s)
         # Not once: what is finished now may have claimed pages of its own, and they are ours to send.
@@ -112,6 +116,9 @@ class Worker:
     def expect(self, at: Micros) -> None:
         """Work falls due at this instant: it is not slept over."""
         if at > self._clock.now():
+            if self._looking:
+                self._sooner = min(self._sooner, at)
+                return
             if at >= self._asleep_until:
                 return
             self._only_look = True

@@ -129,6 +129,7 @@ async def _pull(tx: Writing, due: dict[int, Micros]) -> None:
         if name not in there
     ]
     await bulk.insert(tx, stored_jobs, new)
+    tx.due.extend(due.values())
 
 
 async def forget(tx: Writing, policies: Iterable[int]) -> None:
@@ -218,6 +219,7 @@ async def _look_next(tx: Writing, look: Look, at: Micros) -> None:
     mine = columns.id == look.job.id, columns.fence == look.job.fence
     if not (await tx.conn.execute(update(stored_jobs).where(*mine).values(due_at=unless))).rowcount:
         raise LeaseLost(f"policy {look.policy.id} is looked at by another worker")
+    tx.due.append(at)
 
 
 def _parts(items: list[int] | list[str]) -> Iterable[list[int] | list[str]]:

@@ -79,6 +79,8 @@ async def release(tx: Writing) -> Held:
 async def let_go(tx: Writing) -> int:
     """Jobs that are held back are due again; answers how many there were."""
     done = await tx.conn.execute(update(jobs).where(jobs.c.due_at >= AWAY).values(due_at=jobs.c.due_at - AWAY))
+    if done.rowcount:
+        tx.due.append(tx.now)
     return done.rowcount
 
 

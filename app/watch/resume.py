@@ -26,11 +26,10 @@ WHY = "paging was held back when this page was due; it was planned anew"
 
 async def resume(tx: Writing, job: Job) -> None:
     """Prepares one job that was held back for being done now. Raises LeaseLost."""
+    of_incident = job.kind in ("escalate", "deliver")
+    incident = (await ledger.load(tx, [job.subject], lock=True)).get(job.subject) if of_incident else None
     await jobs.hold(tx, job)
     await _unflag(tx, job)
-    if job.kind not in ("escalate", "deliver"):
-        return
-    incident = (await ledger.load(tx, [job.subject], lock=True)).get(job.subject)
     if incident is None or incident.state != "triggered":
         return
     if job.kind == "escalate":

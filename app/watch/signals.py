@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, insert, or_, select, update
 
 from app.clock import SECOND, Micros
+from app.incidents import turn
 from app.store import jobs
 from app.store.database import Reading, Writing
 from app.store.jobs import NewJob
@@ -28,7 +29,7 @@ MAX_SAID = 1_000
 
 def look_job(resource_id: int, due_at: Micros) -> NewJob:
     """The look at one sender; there is never more than one."""
-    return NewJob(JOB, resource_id, due_at, once=f"{JOB}:{resource_id}")
+    return NewJob(JOB, resource_id, due_at, once=f"{JOB}:{resource_id}", rank=turn.FIRST)
 
 
 async def is_fresh(view: Reading, heartbeat_id: int) -> bool:
