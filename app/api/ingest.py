@@ -19,11 +19,12 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 import structlog
 
-from app.api.intake import Intake, Unprocessed
+from app.api.certificates import Unobtainable
+from app.api.intake import Intake, Replayed, Unprocessed
 from app.dedup.arrival import Arrival
 from app.dedup.committer import Overloaded
 from app.dedup.directory import Inlet
-from app.sources.event import Received, Unreadable
+from app.sources.event import Received, Unproven, Unreadable
 from app.store.errors import StoreError
 from app.world import World
 
@@ -88,6 +89,22 @@ def accepted(found: Arrival) -> Reply:
 def unreadable(kind: str, error: Unreadable) -> Reply:
     """Nothing of it could be read."""
     return problem(400, "unreadable", f"This is no message of {kind}", f"{error} It was kept, and a person is told.")
+
+
+def unproven(error: Unproven) -> Reply:
+    """It may be anybody's."""
+    return problem(403, "unproven", "Not proven to be the sender's", f"{error} It was kept, and a person is told.")
+
+
+REPLAYED = problem(409, "replayed", "Taken before", f"{Replayed.SENTENCE} Nothing was done.")
+
+
+def unobtainable(error: Unobtainable) -> Reply:
+    """What proves it could not be asked for."""
+    again = (b"retry-after", b"%d" % RETRY_AFTER_S)
+    return problem(
+        503, "proof_unavailable", "Not proven yet; send it again", f"Asking the sender failed: {error}.", again
+    )
 
 
 def too_large(limit: int) -> Reply:
@@ -155,14 +172,19 @@ class Ingest:
             inlet = await self._intake.inlet(kind, key)
             if inlet is None:
                 return UNAUTHORIZED
-            return await self._take(inlet, headers, query, receive)
+            return await self._take(inlet, headers, query, receive, tuple(scope["headers"]))
         except Overloaded:
             return BUSY
         except StoreError:
             return STORE_TROUBLE
 
     async def _take(
-        self, inlet: Inlet, headers: Mapping[bytes, bytes], query: Mapping[str, str], receive: Any
+        self,
+        inlet: Inlet,
+        headers: Mapping[bytes, bytes],
+        query: Mapping[str, str],
+        receive: Any,
+        all_headers: tuple[tuple[bytes, bytes], ...],
     ) -> Reply:
         content_type = content_type_of(headers)
         limit = self._world.settings.max_body_bytes
@@ -172,7 +194,14 @@ class Ingest:
             await self._intake.keep(inlet, oversized(limit), content_type, error.start, error.seen)
             return too_large(limit)
         try:
-            return accepted(await self._intake.take(inlet, Received(body, content_type, query)))
+            received = Received(body, content_type, query, all_headers)
+            return accepted(await self._intake.take(inlet, received))
+        except Unproven as error:
+            return unproven(error)
+        except Replayed:
+            return REPLAYED
+        except Unobtainable as error:
+            return unobtainable(error)
         except Unreadable as error:
             return unreadable(inlet.kind, error)
         except Unprocessed:

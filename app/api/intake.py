@@ -7,17 +7,22 @@ words. `take` returns only what is committed. Must never choose an answer.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
+from app.api.certificates import Certificates
 from app.clock import Micros
 from app.dedup import arrival
-from app.dedup.arrival import Arrival
+from app.dedup.arrival import Arrival, Sample
 from app.dedup.committer import Overloaded
 from app.dedup.directory import Inlet
+from app.dedup.proofs import taken_before
+from app.dedup.samples import Sampler
 from app.sources.event import Received, Unreadable
-from app.sources.source import Source
+from app.sources.redaction import redacted
+from app.sources.source import Certified, Source
 from app.store.errors import StoreError
 from app.world import World
 
@@ -31,11 +36,20 @@ class Unprocessed(Exception):
     """Our own code could not write it: it was kept as it came, and a person is told."""
 
 
+class Replayed(Exception):
+    """A signed delivery that was taken before came again: it is kept to be seen, and nothing is done."""
+
+    SENTENCE = "A replay: this very message, with this signature, was taken before."
+
+
 class Intake:
     """From a request whose body is there to a commit."""
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._certificates = Certificates(world.outbound)
+        self._sampler = Sampler()
+        self._certified = frozenset(kind for kind, source in world.sources.items() if isinstance(source, Certified))
 
     async def inlet(self, kind: str, key: str) -> Inlet | None:
         """The integration of this kind that the key opens, noted as heard; None for none. Raises StoreError."""
@@ -49,12 +63,18 @@ class Intake:
         source: Source[Any] = self._world.sources[inlet.kind]
         at = self._world.clock.now() if now is None else now
         try:
+            if inlet.kind in self._certified:
+                received = await self._with_certificate(source, inlet, received)
             if len(received.body) > IN_THREAD_BYTES:
                 return await asyncio.to_thread(arrival.read, source, inlet, received, at)
             return arrival.read(source, inlet, received, at)
         except Unreadable as error:
             await self.keep(inlet, str(error), received.content_type, received.body, len(received.body))
             raise
+
+    async def _with_certificate(self, source: Any, inlet: Inlet, received: Received) -> Received:
+        url = source.certificate(received, inlet.settings)
+        return replace(received, certificate=await self._certificates.at(url)) if url else received
 
     async def commit(self, found: Arrival, received: Received) -> None:
         """Returns once it is on disk. Raises Unprocessed, Overloaded, StoreError."""
@@ -69,10 +89,23 @@ class Intake:
             raise Unprocessed from error
 
     async def take(self, inlet: Inlet, received: Received) -> Arrival:
-        """Reads and commits. Raises as `read` and `commit`."""
+        """Reads and commits. Raises Replayed, Unobtainable, and as `read` and `commit`."""
         found = await self.read(inlet, received)
+        if found.proof:
+            await self._refuse_replay(found, received)
+        if found.confirm:
+            await self._certificates.confirm(found.confirm)
+        if self._sampler.due(inlet, self._world.clock.now()):
+            sample = Sample(received.content_type, redacted(received.body), len(received.body))
+            found = replace(found, sample=sample)
         await self.commit(found, received)
         return found
+
+    async def _refuse_replay(self, found: Arrival, received: Received) -> None:
+        if await self._world.store.read(taken_before, found.proof):
+            kept = arrival.refused(found.inlet, Replayed.SENTENCE, received.content_type, received.body)
+            await self._world.committer.commit(kept)
+            raise Replayed
 
     async def keep(self, inlet: Inlet, reason: str, content_type: str, body: bytes, size: int) -> None:
         """Stores what could not be read, and makes it seen: one coarse alert a key and hour. Raises Overloaded, StoreError."""

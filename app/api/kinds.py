@@ -28,7 +28,7 @@ from app.rota import forewarn
 from app.rota.calendars import after_calendar
 from app.routing.rule import Rule, Table, stored_table
 from app.sources.integration import Integration
-from app.sources.registry import BadSettings, UnknownKind, parse_settings
+from app.sources.registry import HIDDEN, BadSettings, UnknownKind, parse_settings, secrets_of
 from app.store.database import Reading, Writing
 from app.store.resources import Refused, Resource
 from app.watch.heartbeat import Heartbeat
@@ -156,7 +156,7 @@ def kinds(world: World, *, issue_key: Born, key_shown: type[BaseModel]) -> tuple
             "integrations",
             Integration,
             "Ways in for senders of alerts, and their keys.",
-            ready=_integrations(world),
+            *_integrations(world),
             saved=after_edit,
             born=issue_key,
             born_shown=key_shown,
@@ -282,12 +282,13 @@ def _shown(notifiers: Notifiers, holder: Mapping[str, Any]) -> dict[str, Any]:
     return {**holder, "address": addresses.shown(notifiers, holder["kind"], holder["address"])}
 
 
-def _integrations(world: World) -> Ready:
+def _integrations(world: World) -> tuple[Ready, Show]:
     def ready(_: Writing, integration: Integration, old: Resource | None) -> Mapping[str, Any]:
         if old and old.document["kind"] != integration.kind:
             raise Refused("kind_fixed", "an integration keeps its kind, which is part of its address; create another")
+        settings = _with_secrets(integration, old, secrets_of(world.sources, integration.kind))
         try:
-            parse_settings(integration.kind, integration.settings, world.sources)
+            parse_settings(integration.kind, settings, world.sources)
         except UnknownKind as error:
             raise invalid("kind", str(error)) from None
         except BadSettings as error:
@@ -295,6 +296,23 @@ def _integrations(world: World) -> Ready:
             raise Invalid(
                 *(FieldError(where="body", field=f"settings.{field}", message=said) for field, _, said in faults)
             ) from None
-        return integration.model_dump(mode="json")
+        return {**integration.model_dump(mode="json"), "settings": settings}
 
-    return ready
+    def show(document: Mapping[str, Any]) -> Mapping[str, Any]:
+        secret = secrets_of(world.sources, document["kind"])
+        settings = {name: HIDDEN if name in secret and said else said for name, said in document["settings"].items()}
+        return {**document, "settings": settings}
+
+    return ready, show
+
+
+def _with_secrets(integration: Integration, old: Resource | None, secret: Container[str]) -> dict[str, Any]:
+    """The settings with the secrets that `***` stands for. Raises Invalid where there is none to keep."""
+    kept = old.document["settings"] if old else {}
+    settings = dict(integration.settings)
+    for name, said in integration.settings.items():
+        if name in secret and said == HIDDEN:
+            if not kept.get(name):
+                raise invalid(f"settings.{name}", addresses.NOTHING_KEPT)
+            settings[name] = kept[name]
+    return settings

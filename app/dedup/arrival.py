@@ -39,12 +39,26 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """A message to be kept for people to look at."""
+
+    content_type: str
+    body: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """All that one request said."""
 
     inlet: Inlet
     prepared: tuple[Prepared, ...]
     unread: tuple[Unread, ...] = ()
+    proof: bytes = b""
+    """What no other signed delivery has; empty when nothing is signed."""
+    confirm: str = ""
+    """See Reading."""
+    sample: Sample | None = None
 
 
 def key_digest(integration_id: int, key: str) -> bytes:
@@ -76,12 +90,13 @@ def prepare(inlet: Inlet, events: Iterable[Event]) -> tuple[Prepared, ...]:
 def read(source: Source[Any], inlet: Inlet, received: Received, now: Micros) -> Arrival:
     """What a request says, digested; what in it could not be read is kept, and told. Raises Unreadable."""
     reading = source.read(received, inlet.settings, now)
+    proof = key_digest(inlet.integration_id, f"proof {reading.proof}") if reading.proof else b""
     if not reading.problems:
-        return Arrival(inlet, prepare(inlet, reading.events))
+        return Arrival(inlet, prepare(inlet, reading.events), proof=proof, confirm=reading.confirm)
     reason = "Part of a message could not be read: " + "; ".join(reading.problems[:5])
     events = (*reading.events, coarse_event(inlet, reason, now))
     unread = Unread(reason, received.content_type, received.body, len(received.body))
-    return Arrival(inlet, prepare(inlet, events), (unread,))
+    return Arrival(inlet, prepare(inlet, events), (unread,), proof, reading.confirm)
 
 
 def unread(inlet: Inlet, reason: str, content_type: str, body: bytes, size: int, now: Micros) -> Arrival:
@@ -89,6 +104,11 @@ def unread(inlet: Inlet, reason: str, content_type: str, body: bytes, size: int,
     return Arrival(
         inlet, prepare(inlet, (coarse_event(inlet, reason, now),)), (Unread(reason, content_type, body, size),)
     )
+
+
+def refused(inlet: Inlet, reason: str, content_type: str, body: bytes) -> Arrival:
+    """A request that is kept and seen beside the integration, but is no reason to wake anybody."""
+    return Arrival(inlet, (), (Unread(reason, content_type, body, len(body)),))
 
 
 def coarse_event(inlet: Inlet, reason: str, now: Micros) -> Event:

@@ -22,6 +22,8 @@ from app.dedup.directory import Directory, Inlet
 from app.dedup.episodes import Episode, Touch
 from app.dedup.lifecycle import Change, Known, decide
 from app.dedup.placing import place_new, settle
+from app.dedup.proofs import keep_proofs
+from app.dedup.samples import keep_samples
 from app.dedup.steering import drop, routing, steer
 from app.dedup.tables import unparsed
 from app.dedup.work import NewId, Work, Written
@@ -59,6 +61,8 @@ async def ingest(tx: Writing, directory: Directory, arrivals: Sequence[Arrival])
     await bulk.insert(tx, routings, list(work.routings.values()))
     await episodes.update_alerts(tx, work.updates)
     await _keep_unread(tx, arrivals)
+    await keep_proofs(tx, arrivals)
+    await keep_samples(tx, arrivals)
     await ledger.record(tx, work.entries)
     if work.expiries:
         await jobs.add(tx, [jobs.NewJob("expire", 0, min(work.expiries) + EXPIRY_GRACE, once="expire")])

@@ -123,6 +123,28 @@ unparsed = Table(
 )
 """What a sender said that could not be read, as it came (its beginning, when it is long)."""
 
+samples = Table(
+    "samples",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("integration_id", Id, ForeignKey("resources.id"), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("events", Integer, nullable=False),
+    Index("ix_samples_integration_id", "integration_id", "id"),
+)
+"""The newest messages of integrations that ask for it (setting `samples`), without their secrets."""
+
+proofs = Table(
+    "proofs",
+    metadata,
+    Column("digest", Digest, primary_key=True),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+"""Signed deliveries that were taken: the same once more is a replay. Forgotten when its signature has long been too old."""
+
 integration_keys = Table(
     "integration_keys",
     metadata,

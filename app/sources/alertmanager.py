@@ -10,6 +10,7 @@ may hide firing alerts (max_alerts) and a firing group carries resolved ones. Fi
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import orjson
@@ -21,6 +22,7 @@ from app.sources.decode import decode
 from app.sources.event import MAX_LABELS, MAX_TITLE, MAX_VALUE, Event, Reading, Received, Severity, Status, Unreadable
 from app.sources.limits import TRUNCATED, bounded, finish, is_web, one_line, text
 from app.sources.rules import Places, ruled
+from app.sources.signature import Scheme, SignedSettings, proof_of
 from app.sources.source import SourceSettings
 
 RESOLVE_TIMEOUT: Micros = 5 * MINUTE
@@ -33,6 +35,7 @@ _TITLES = ("summary", "title", "message", "description")
 _LINKS = (("Dashboard", "dashboardURL"), ("Panel", "panelURL"), ("Silence", "silenceURL"), ("Image", "imageURL"))
 _LEFT_OUT = "The sender left further alerts of this group out: max_alerts of its receiver is set too low."
 _PLACES = Places(("status",), ("labels.severity",))
+_HEADER = r"^[A-Za-z0-9-]+$"
 _USUAL_KEYS = 7
 _NAMED = 4
 
@@ -82,11 +85,39 @@ class Alertmanager:
         return finish(events, problems, scrubbed=scrubbed)
 
 
+class GrafanaSettings(AlertmanagerSettings, SignedSettings):
+    """What an integration of Grafana can set."""
+
+    signature_header: str = Field(
+        default="X-Grafana-Alerting-Signature",
+        max_length=100,
+        pattern=_HEADER,
+        description="As the contact point has it.",
+    )
+    timestamp_header: str = Field(
+        default="",
+        max_length=100,
+        pattern=f"{_HEADER}|^$",
+        description="As the contact point has it. Set: the time is signed too, and a message is taken once.",
+    )
+
+
 class Grafana(Alertmanager):
-    """Grafana Alerting's webhook contact point: the same bodies under its own name."""
+    """Grafana Alerting's webhook contact point: the same bodies under its own name, signed where a secret is set."""
 
     kind: ClassVar[str] = "grafana"
     title: ClassVar[str] = "Grafana Alerting"
+    Settings: ClassVar[type[SourceSettings]] = GrafanaSettings
+
+    def read(self, received: Received, settings: AlertmanagerSettings, now: Micros) -> Reading:
+        """See Source.read."""
+        reading = super().read(received, settings, now)
+        if not isinstance(settings, GrafanaSettings) or settings.secret is None:
+            return reading
+        # Without a time Grafana signs a repeat as it signed the message before it: that is no replay.
+        timed = bool(settings.timestamp_header)
+        scheme = Scheme(settings.signature_header, "", settings.timestamp_header, timed, timed)
+        return replace(reading, proof=proof_of(received, settings, scheme, now))
 
 
 def _group(group: dict[str, Any], settings: AlertmanagerSettings, now: Micros, problems: list[str]) -> list[Event]:

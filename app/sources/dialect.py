@@ -7,6 +7,7 @@ rules of the integration over it. Knows no sender.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from app.clock import Micros
@@ -33,12 +34,17 @@ class Dialect(Generic[S]):
         """What one map says: nothing to open or close is an empty answer; None when it is not this sender's."""
         raise NotImplementedError
 
+    def proven(self, received: Received, settings: S, now: Micros) -> str:
+        """What is unique to a signed delivery; empty where nothing is signed. Raises Unproven."""
+        return ""
+
     def decoded(self, received: Received) -> Document:
         """The JSON of a request. Raises Unreadable."""
         return decode(received.body)
 
     def read(self, received: Received, settings: S, now: Micros) -> Reading:
         """See Source.read."""
+        proof = self.proven(received, settings, now)
         body, scrubbed = self.decoded(received)
         messages = body if type(body) is list else [body]
         events: list[Event] = []
@@ -56,4 +62,5 @@ class Dialect(Generic[S]):
         if lost == len(messages):
             raise Unreadable(f"This is no message of {self.title}: {self.expected}.")
         problems = [f"{lost} of {len(messages)} parts of the body are no message of {self.title}."] if lost else []
-        return finish(events, problems, scrubbed=scrubbed)
+        reading = finish(events, problems, scrubbed=scrubbed)
+        return replace(reading, proof=proof) if proof else reading

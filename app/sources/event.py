@@ -55,6 +55,15 @@ class Received:
     content_type: str = ""
     """A hint only: senders lie (curl -d, SNS, Netdata)."""
     query: Mapping[str, str] | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """As they came, names in lower case. Only signatures are read from them."""
+    certificate: bytes = b""
+    """The certificate that a source asked for (`Certified`), as PEM."""
+
+    def header(self, name: str) -> str:
+        """The first header of this name, or nothing."""
+        wanted = name.lower().encode("latin-1", "replace")
+        return next((value.decode("latin-1") for known, value in self.headers if known == wanted), "").strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,15 @@ class Reading:
 
     events: tuple[Event, ...]
     problems: tuple[str, ...] = ()
+    proof: str = ""
+    """What a signed delivery has that no other has: the same once more is a replay. Empty: nothing is signed."""
+    confirm: str = ""
+    """An https address that must be asked once, so that the sender begins to send; checked to be the sender's own."""
 
 
 class Unreadable(Exception):
     """The whole body can't be read; the text says what was wrong and what was expected, in one sentence."""
+
+
+class Unproven(Unreadable):
+    """It is not proven that the sender sent this: the signature is missing, wrong or old. The text says which."""

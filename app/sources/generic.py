@@ -11,15 +11,16 @@ from typing import Any, ClassVar, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from app.clock import SECOND, Micros
-from app.sources import conventions, rules, times
+from app.sources import conventions, rules, signature, times
 from app.sources.decode import decode, scrub
 from app.sources.event import Event, Reading, Received, Unreadable
 from app.sources.limits import finish, fitted, links, one_line
 from app.sources.mapping import Lookup, Path, find, look
+from app.sources.signature import SignedSettings
 from app.sources.source import SourceSettings, Word
 
 
-class GenericSettings(SourceSettings):
+class GenericSettings(SignedSettings):
     """The mapping of one integration. Every field is optional: what is not mapped is read by the conventions."""
 
     events: Path | None = Field(default=None, description="Where the list of events stands, when a body has several.")
@@ -35,6 +36,13 @@ class GenericSettings(SourceSettings):
         ge=60,
         le=30 * 86_400,
         description="Resolve an alert this long after its last message; for senders that never say it is over.",
+    )
+
+    signature_header: str = Field(
+        default="X-Signature",
+        max_length=100,
+        pattern=r"^[A-Za-z0-9-]+$",
+        description="Where the signature stands, when a secret is set: hex HMAC-SHA256 of the body, with or without `sha256=`.",
     )
 
     @model_validator(mode="after")
@@ -57,6 +65,10 @@ class Generic:
 
     def read(self, received: Received, settings: GenericSettings, now: Micros) -> Reading:
         """See Source.read. Takes a map, a list, a text, a form, or fields in the query alone."""
+        # Two messages of a script may well be the same: an equal signature is no replay.
+        signature.proof_of(
+            received, settings, signature.Scheme(settings.signature_header, "sha256=", unique=False), now
+        )
         query, odd = scrub(
             {name: said for name, said in (received.query or {}).items() if name in conventions.IN_QUERY}
         )

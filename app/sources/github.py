@@ -9,21 +9,25 @@ from pydantic import Field
 
 from app.clock import Micros
 from app.sources.dialect import Dialect
-from app.sources.event import Event
+from app.sources.event import Event, Received
 from app.sources.fields import instant, joined, part, said
 from app.sources.limits import links
 from app.sources.rules import Places
+from app.sources.signature import Scheme, SignedSettings, proof_of
 from app.sources.source import SourceSettings, Word
 
 _FAILED = frozenset({"failure", "timed_out", "startup_failure"})
 
 
-class GithubSettings(SourceSettings):
+class GithubSettings(SignedSettings):
     """What an integration of GitHub can set."""
 
     branches: tuple[Word, ...] = Field(
         default=(), max_length=50, description="Whose runs count. Unset: those of the repository's default branch."
     )
+
+
+_SIGNED = Scheme("X-Hub-Signature-256", "sha256=")
 
 
 class Github(Dialect[GithubSettings]):
@@ -34,6 +38,10 @@ class Github(Dialect[GithubSettings]):
     Settings: ClassVar[type[SourceSettings]] = GithubSettings
     expected: ClassVar[str] = "a webhook's `repository` was expected"
     places: ClassVar[Places] = Places(("workflow_run.conclusion",), ("workflow_run.conclusion",))
+
+    def proven(self, received: Received, settings: GithubSettings, now: Micros) -> str:
+        """By the secret of the webhook. The time is in the body, which is signed."""
+        return proof_of(received, settings, _SIGNED, now)
 
     def events(self, message: dict[str, Any], settings: GithubSettings, now: Micros) -> Sequence[Event] | None:
         """One run a message; every other event of GitHub is answered and means nothing."""

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from app.sources.alertmanager import Alertmanager, Grafana
 from app.sources.azure import Azure
@@ -34,6 +34,7 @@ from app.sources.pagerduty import PagerDuty
 from app.sources.pingdom import Pingdom
 from app.sources.sentry import Sentry
 from app.sources.site24x7 import Site24x7
+from app.sources.sns import Sns
 from app.sources.source import Source, SourceSettings
 from app.sources.splunk import Splunk
 from app.sources.statuspage import Statuspage
@@ -62,6 +63,7 @@ BUILT_IN: tuple[Source[Any], ...] = (
     Pingdom(),
     Sentry(),
     Site24x7(),
+    Sns(),
     Splunk(),
     Statuspage(),
     UptimeKuma(),
@@ -137,6 +139,18 @@ def parse_settings(
         raise BadSettings(
             tuple(_sentence(fault["loc"], fault["msg"], fault["type"]) for fault in error.errors())
         ) from None
+
+
+HIDDEN = "***"
+"""Stands for a secret of the settings wherever it is shown; sent back, it keeps the one that is stored."""
+
+
+def secrets_of(sources: Mapping[str, Source[Any]], kind: str) -> frozenset[str]:
+    """The settings of this kind that are secret."""
+    fields = sources[kind].Settings.model_fields if kind in sources else {}
+    return frozenset(
+        name for name, field in fields.items() if SecretStr in (field.annotation, *get_args(field.annotation))
+    )
 
 
 def stored_settings(sources: Mapping[str, Source[Any]], kind: str, document: Mapping[str, Any]) -> SourceSettings:

@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 from app.clock import Micros
 from app.sources import severity
 from app.sources.dialect import Dialect
-from app.sources.event import Event, Status
+from app.sources.event import Event, Received, Status
 from app.sources.fields import graded, instant, joined, part, said
 from app.sources.limits import links
 from app.sources.rules import Places
+from app.sources.signature import Scheme, SignedSettings, proof_of
 from app.sources.source import SourceSettings
 
 _ISSUE_ACTIONS: dict[str, Status] = {
@@ -29,15 +30,23 @@ _ISSUE_ACTIONS: dict[str, Status] = {
 """Other actions (assigned, and comments) neither open nor close anything."""
 
 
-class Sentry(Dialect[SourceSettings]):
+_SIGNED = Scheme("Sentry-Hook-Signature", time_header="Sentry-Hook-Timestamp")
+
+
+class Sentry(Dialect[SignedSettings]):
     """Sentry's webhooks."""
 
     kind: ClassVar[str] = "sentry"
     title: ClassVar[str] = "Sentry"
     expected: ClassVar[str] = "`data` with an issue, event or metric_alert, or `event` with `project` was expected"
+    Settings: ClassVar[type[SourceSettings]] = SignedSettings
     places: ClassVar[Places] = Places(("action",), ("data.issue.level", "data.event.level", "level"))
 
-    def events(self, message: dict[str, Any], settings: SourceSettings, now: Micros) -> Sequence[Event] | None:
+    def proven(self, received: Received, settings: SignedSettings, now: Micros) -> str:
+        """By the client secret of the internal integration."""
+        return proof_of(received, settings, _SIGNED, now)
+
+    def events(self, message: dict[str, Any], settings: SignedSettings, now: Micros) -> Sequence[Event] | None:
         """One issue a message; installations, assignments and comments are none."""
         data, action = part(message, "data"), said(message, "action").lower()
         if alert := part(data, "metric_alert"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -62,6 +62,14 @@ class SourceSettings(BaseModel):
             if len({word.lower() for word in table}) < len(table):
                 raise ValueError(f"{name} has the same word twice, in different case")
         return self
+
+
+@runtime_checkable
+class Certified(Protocol):
+    """A source whose messages are proven by a certificate that has to be fetched first."""
+
+    def certificate(self, received: Received, settings: Any) -> str:
+        """The https address of the certificate, which can only be the sender's own; empty for none. Raises Unproven."""
 
 
 S_contra = TypeVar("S_contra", bound=SourceSettings, contravariant=True)

@@ -35,7 +35,7 @@ SAMPLES = sorted(
     if path.suffix in {".json", ".txt"} and path.stem != "SOURCES"
 )
 NOW = 1_785_000_000_000_000
-ONE_A_REQUEST = {"pagerduty"}
+ONE_A_REQUEST = {"pagerduty", "sns"}
 """Kinds whose protocol knows no batches."""
 
 

@@ -108,6 +108,7 @@ MAPPED = GenericSettings.model_validate(
         "expires_in_s": 60,
     }
 )
+UNSIGNED = SOURCES["sns"].Settings.model_validate({"verify": False})
 RULED = SourceSettings.model_validate(
     {
         "key_parts": ["data.essentials.alertRule", "/data/essentials/alertTargetIDs/0"],
@@ -116,7 +117,10 @@ RULED = SourceSettings.model_validate(
     }
 )
 
-CASES = [(kind, SOURCES[kind].Settings()) for kind in SOURCES] + [("generic", MAPPED), ("azure", RULED)]
+CASES = [(kind, UNSIGNED if kind == "sns" else SOURCES[kind].Settings()) for kind in SOURCES] + [
+    ("generic", MAPPED),
+    ("azure", RULED),
+]
 
 
 def taken(kind, settings, received) -> float:

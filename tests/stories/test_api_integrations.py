@@ -107,3 +107,19 @@ async def test_a_message_nobody_could_read_is_seen_as_text_with_its_reason(datab
         assert item["body"] == "<b>not json</b> \ufffd\x00"
         assert (item["content_type"], item["size"], bool(item["reason"])) == ("text/plain", 18, True)
         assert older["next_cursor"] is None
+
+
+async def test_the_secret_that_a_sender_signs_with_is_never_shown_and_kept_when_sent_back(database: str) -> None:
+    async with api(database) as asked:
+        document = {"name": "sentry", "kind": "sentry", "settings": {"secret": "hunter2hunter2", "samples": 1}}
+        made = await asked.admin.create("integrations", document)
+        assert made["settings"] == {"secret": "***", "samples": 1}
+        path = f"/integrations/{made['id']}"
+        edited = {**document, "settings": {**made["settings"], "samples": 2}}
+        assert (await asked.admin.ask("PUT", path, version=1, json=edited)).json()["settings"]["samples"] == 2
+        (row,) = await asked.story.rows("SELECT document FROM resources WHERE kind = 'integration'")
+        assert "hunter2hunter2" in str(row.document)
+        shown = [await asked.reader.ask("GET", where) for where in (path, "/integrations", f"{path}/revisions")]
+        assert not any("hunter2" in answer.text for answer in shown)
+        problem = await asked.admin.refused(422, "POST", "/integrations", json=edited)
+        assert problem["errors"][0]["field"] == "settings.secret"
