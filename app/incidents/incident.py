@@ -138,6 +138,14 @@ def ack_expired(incident: Incident, now: Micros) -> Entry:
     return Entry("ack_expired", "tocsin", f"the acknowledgement of {was} ended at {spoken(now)}; paging starts anew")
 
 
+def unacknowledge(incident: Incident, actor: str) -> Entry:
+    """Whoever had it has it no more: it pages again, from the first level."""
+    was = incident.acknowledged_by
+    _make(incident, "ack_expired")
+    _restart(incident, level=0)
+    return Entry("unacknowledged", actor, f"{actor} took back the acknowledgement of {was}; paging starts anew")
+
+
 def escalate(incident: Incident, actor: str, level: int | None = None) -> Entry:
     """The next level (or level number `level`, from 0) is told at once."""
     # `level` counts the levels told so far in this round, so it is also the index of the one that comes next.

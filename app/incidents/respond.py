@@ -99,6 +99,14 @@ async def acknowledge(tx: Writing, number: int, actor: str) -> Incident:
     return await _write(tx, incident, entry)
 
 
+async def unacknowledge(tx: Writing, number: int, actor: str) -> Incident:
+    """Nobody has it any more: it pages again from the first level. Raises NoSuchIncident, Refused."""
+    incident = await _locked(tx, number)
+    entry = moves.unacknowledge(incident, actor)
+    await _page_again(tx, incident)
+    return await _write(tx, incident, entry)
+
+
 async def _ack_until(tx: Writing, incident: Incident) -> Micros | None:
     if incident.service_id is None:
         return None

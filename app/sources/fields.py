@@ -5,14 +5,18 @@ A field that is missing, null or of another shape says nothing; that is never an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.clock import Micros
 from app.sources import severity, times
+from app.sources.conventions import SECRET
 from app.sources.event import Severity
 from app.sources.limits import text
 
+_SHORT = 200
+_NUMBER = re.compile(r"[\d.]+")
 _NO_FIELDS: dict[str, Any] = {}
 
 
@@ -72,3 +76,21 @@ def graded(word: str, table: Mapping[str, Severity] = severity.WORDS) -> tuple[S
 def words(pairs: Iterable[str], meaning: Severity) -> dict[str, Severity]:
     """A severity table in which all of these words mean the same."""
     return dict.fromkeys(pairs, meaning)
+
+
+def facts_and_words(given: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """Labels (short texts) and annotations (long ones, and numbers, which change) of a sender's own fields.
+
+    Fields whose name smells of a secret are neither. What is no map of fields is a description.
+    """
+    if type(given) is not dict:
+        return {}, ({"description": text(given)} if given else {})
+    facts: dict[str, str] = {}
+    others: dict[str, str] = {}
+    for name, content in given.items():
+        if SECRET.search(name):
+            continue
+        told = text(content)
+        short = type(content) is str and len(told) <= _SHORT and told.isprintable() and not _NUMBER.fullmatch(told)
+        (facts if short else others)[name] = told
+    return facts, others

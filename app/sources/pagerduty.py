@@ -6,24 +6,19 @@ can never mean anything is refused: an acknowledgement or a resolve that does no
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from app.clock import DAY, MINUTE, Micros
+from app.clock import DAY, Micros
 from app.sources import severity, times
 from app.sources.change import Change
-from app.sources.conventions import SECRET
 from app.sources.decode import decode
 from app.sources.event import MAX_TITLE, Event, Reading, Received, Severity, Status, Unreadable
-from app.sources.limits import bounded, digest, finish, fitted, links, one_line, text
+from app.sources.fields import facts_and_words
+from app.sources.limits import bounded, finish, fitted, links, one_line, text
+from app.sources.made import made_key
 from app.sources.rules import Places, key_of, ruled
 from app.sources.source import SourceSettings
-
-MADE = "tocsin-"
-"""What keys begin with that we made up, because the sender gave none."""
-MADE_FOR = MINUTE
-"""Within this the same message without a key is a retry of it, and not a second problem."""
 
 _STATUSES: Mapping[str, Status] = {"trigger": "firing", "acknowledge": "acknowledged", "resolve": "resolved"}
 _NAGIOS: Mapping[str, Status] = {"PROBLEM": "firing", "ACKNOWLEDGEMENT": "acknowledged", "RECOVERY": "resolved"}
@@ -35,8 +30,6 @@ _STATES: Mapping[str, Severity] = {
     "UNREACHABLE": "error",
 }
 _PLACES = ("source", "component", "group", "class")
-_SHORT = 200
-_NUMBER = re.compile(r"[\d.]+")
 MAX_SUMMARY = 1_024
 _V1 = frozenset({"service_key", "event_type", "incident_key"})
 
@@ -82,11 +75,6 @@ class PagerDuty:
         return finish([event], (), scrubbed=scrubbed)
 
 
-def made_key(value: Any, now: Micros) -> str:
-    """The key of a trigger that has none: the same for the same message within the same minute."""
-    return f"{MADE}{digest(value)}-{now // MADE_FOR}"
-
-
 def _is_alert(payload: Any) -> bool:
     """Whether a body without an action is an alert all the same: a change has no severity."""
     return type(payload) is dict and "severity" in payload
@@ -97,7 +85,7 @@ def _v2(value: dict[str, Any], settings: PagerDutySettings, now: Micros) -> Even
     word = text(value.get("event_action")).strip().lower()
     status = _STATUSES.get(word, "firing")
     key = _key(value, settings, "dedup_key", status, now)
-    facts, words = _details(payload.get("custom_details"))
+    facts, words = facts_and_words(payload.get("custom_details"))
     if word not in _STATUSES:
         words["event_action"] = word
     summary = one_line(text(payload.get("summary"))) or _untold(value, key, status)
@@ -123,7 +111,7 @@ def _v1(value: dict[str, Any], settings: PagerDutySettings, now: Micros) -> Even
     word = text(value.get("event_type")).strip().lower()
     status = _STATUSES.get(word, "firing")
     key = _key(value, settings, "incident_key", status, now)
-    facts, words = _details(value.get("details"))
+    facts, words = facts_and_words(value.get("details"))
     if word not in _STATUSES:
         words["event_type"] = word
     summary = one_line(text(value.get("description"))) or _untold(value, key, status)
@@ -218,21 +206,6 @@ def _instant(value: Any, now: Micros) -> Micros | None:
     return at if at is not None and abs(now - at) <= DAY else None
 
 
-def _details(given: Any) -> tuple[dict[str, str], dict[str, str]]:
-    """Labels (short texts) and annotations (long ones, and numbers, which change) of a sender's own fields."""
-    if type(given) is not dict:
-        return {}, ({"description": text(given)} if given else {})
-    facts: dict[str, str] = {}
-    words: dict[str, str] = {}
-    for name, content in given.items():
-        if SECRET.search(name):
-            continue
-        said = text(content)
-        short = type(content) is str and len(said) <= _SHORT and said.isprintable() and not _NUMBER.fullmatch(said)
-        (facts if short else words)[name] = said
-    return facts, words
-
-
 def _links(value: Mapping[str, Any], named: Any, images: Any) -> tuple[tuple[str, str], ...]:
     texts = [item for item in (named if type(named) is list else ()) if type(item) is dict and "src" not in item]
     shown = [item for item in (images if type(images) is list else ()) if type(item) is dict and "src" in item]
@@ -249,7 +222,7 @@ def read_change(body: bytes, now: Micros) -> Change:
     payload = value.get("payload") if type(value) is dict else None
     if type(payload) is not dict:
         raise Unreadable("This is no change event: one JSON object with a payload was expected.")
-    facts, words = _details(payload.get("custom_details"))
+    facts, words = facts_and_words(payload.get("custom_details"))
     details, _ = bounded({**facts, **words})
     return Change(
         summary=one_line(text(payload.get("summary")))[:MAX_SUMMARY] or "A change without a summary",

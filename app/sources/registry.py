@@ -30,6 +30,7 @@ from app.sources.monit import Monit
 from app.sources.nagios import Nagios
 from app.sources.netdata import Netdata
 from app.sources.newrelic import NewRelic
+from app.sources.opsgenie import Opsgenie
 from app.sources.pagerduty import PagerDuty
 from app.sources.pingdom import Pingdom
 from app.sources.sentry import Sentry
@@ -67,6 +68,7 @@ BUILT_IN: tuple[Source[Any], ...] = (
     Splunk(),
     Statuspage(),
     UptimeKuma(),
+    Opsgenie(),
     PagerDuty(),
     Generic(),
 )

@@ -15,7 +15,7 @@ import orjson
 from app import __version__
 from app.api.alerts import alerts_with_numbers
 from app.api.ingest import Reply
-from app.api.intake import Intake, Unprocessed
+from app.api.intake import Intake
 from app.api.wire.call import JSON, RETRY_AFTER, Call
 from app.clock import MINUTE, Micros, iso
 from app.dedup.directory import Inlet
@@ -93,10 +93,7 @@ class AlertmanagerDoor:
     async def _post(self, inlet: Inlet, call: Call) -> Reply:
         """The good ones of a mixed batch are stored all the same; the answer is 400 then, as Alertmanager's."""
         received = Received(call.body, call.content_type)
-        try:
-            found = await self._intake.take(inlet, received)
-        except Unprocessed:  # kept and told: for the sender it is done
-            return _OK
+        found = await self._intake.accept(inlet, received)
         return self.failed(call, 400, found.unread[0].reason) if found.unread else _OK
 
     def _status(self) -> dict[str, Any]:

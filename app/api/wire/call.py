@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from app.api.ingest import Reply
+from app.api.intake import IN_THREAD_BYTES
+from app.sources.decode import decode
+from app.sources.event import Unreadable
 
 JSON = ((b"content-type", b"application/json"),)
 RETRY_AFTER = (b"retry-after", b"5")
@@ -48,3 +52,12 @@ class Door(Protocol):
 
     def busy(self, call: Call) -> Reply:
         """Our own trouble, in the way that makes the senders of this API come again."""
+
+
+async def value_of(body: bytes) -> tuple[Any, Unreadable | None]:
+    """The value of a body, or why it has none. A large one is read in a thread."""
+    try:
+        read = await asyncio.to_thread(decode, body) if len(body) > IN_THREAD_BYTES else decode(body)
+    except Unreadable as error:
+        return None, error
+    return read.value, None

@@ -16,6 +16,7 @@ from app.api.ingest import PREFIX, Hangup, Reply, Scope, TooLarge, answer, body_
 from app.api.intake import Intake
 from app.api.wire.alertmanager import AlertmanagerDoor
 from app.api.wire.call import Call, Door
+from app.api.wire.opsgenie import OpsgenieDoor
 from app.api.wire.pagerduty import PagerDutyDoor
 from app.dedup.committer import Overloaded
 from app.store.errors import StoreError
@@ -34,7 +35,11 @@ class Wire:
     def __init__(self, world: World) -> None:
         self._world = world
         intake = Intake(world)
-        self._doors: tuple[Door, ...] = (PagerDutyDoor(world, intake), AlertmanagerDoor(world, intake))
+        self._doors: tuple[Door, ...] = (
+            PagerDutyDoor(world, intake),
+            AlertmanagerDoor(world, intake),
+            OpsgenieDoor(world, intake),
+        )
 
     def claims(self, scope: Scope) -> bool:
         """Whether a request is for one of these APIs."""

@@ -7,26 +7,19 @@ and Nagios are told 503, because a 4xx is final there.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from app.api.ingest import Reply
-from app.api.intake import IN_THREAD_BYTES, Intake, Unprocessed
-from app.api.wire.call import JSON, RETRY_AFTER, Call
-from app.clock import Micros
-from app.dedup.arrival import Arrival
+from app.api.intake import Intake
+from app.api.wire.call import JSON, RETRY_AFTER, Call, value_of
 from app.dedup.directory import Inlet
-from app.dedup.episodes import last_episodes
-from app.ids import first_id
 from app.incidents import changes
 from app.sources.change import Change
-from app.sources.decode import decode
 from app.sources.event import Received, Unreadable
 from app.sources.limits import text
-from app.sources.pagerduty import MADE, MADE_FOR, read_change
-from app.store.database import Reading
+from app.sources.pagerduty import read_change
 from app.world import World
 
 V2 = ("v2", "enqueue")
@@ -77,7 +70,7 @@ class PagerDutyDoor:
         return Reply(status, {"status": said, "message": sentence, "errors": [sentence]}, (*JSON, RETRY_AFTER))
 
     async def _take(self, call: Call) -> Reply:
-        value, broken = await _read(call.body)
+        value, broken = await value_of(call.body)
         inlet = await self._intake.inlet(self.kind, _key(call, value))
         if inlet is None:
             if broken is not None:
@@ -93,20 +86,8 @@ class PagerDutyDoor:
     async def _event(self, inlet: Inlet, call: Call) -> str:
         """Commits it; answers its key, empty for what holds no event."""
         received = Received(call.body, call.content_type)
-        found = await self._intake.read(inlet, received)
-        if _made(found):
-            found = await self._repeated(inlet, received) or found
-        try:
-            await self._intake.commit(found, received)
-        except Unprocessed:  # kept and told: for the sender it is done
-            return _key_of(found)
-        return _key_of(found)
-
-    async def _repeated(self, inlet: Inlet, received: Received) -> Arrival | None:
-        """The same trigger as one of the minute before, if there was one: a retry that met the turn of the minute."""
-        now = self._world.clock.now()
-        earlier = await self._intake.read(inlet, received, now - MADE_FOR)
-        return earlier if await self._world.store.read(_began_since, earlier, now - MADE_FOR) else None
+        found = await self._intake.accept(inlet, received)
+        return found.prepared[0].event.key if found.prepared else ""
 
     async def _change(self, inlet: Inlet, call: Call) -> Reply:
         try:
@@ -116,15 +97,6 @@ class PagerDutyDoor:
             raise
         await self._world.store.write(changes.record, inlet.integration_id, inlet.service_id, change)
         return Reply(202, {"status": "success", "message": "Change event processed"}, JSON)
-
-
-async def _read(body: bytes) -> tuple[Any, Unreadable | None]:
-    """The value of a body, or why it has none."""
-    try:
-        read = await asyncio.to_thread(decode, body) if len(body) > IN_THREAD_BYTES else decode(body)
-    except Unreadable as error:
-        return None, error
-    return read.value, None
 
 
 def _key(call: Call, value: Any) -> str:
@@ -137,17 +109,3 @@ def _key(call: Call, value: Any) -> str:
         return routed.decode("latin-1").strip()
     found = _KEY_IN_TEXT.search(call.body) if value is None else None
     return found[1].decode() if found else call.key
-
-
-def _made(found: Arrival) -> bool:
-    return len(found.prepared) == 1 and found.prepared[0].event.key.startswith(MADE)
-
-
-def _key_of(found: Arrival) -> str:
-    return found.prepared[0].event.key if found.prepared else ""
-
-
-async def _began_since(view: Reading, found: Arrival, since: Micros) -> bool:
-    digest = found.prepared[0].key_digest
-    known = (await last_episodes(view, [digest])).get(digest)
-    return known is not None and known.id >= first_id(since)

@@ -1,0 +1,90 @@
+"""Opsgenie's Alert API: the body of a create -> an event. What else is done to an alert is app/api/wire/opsgenie.py's.
+
+The alias is the dedup key. Lenient where Opsgenie answers 422 (no message, too long a text): the alternative is a lost page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from app.clock import Micros
+from app.sources.dialect import Dialect
+from app.sources.event import MAX_TITLE, Event, Severity
+from app.sources.fields import facts_and_words, graded, listed, part, said
+from app.sources.limits import links, one_line, text
+from app.sources.made import made_key
+from app.sources.rules import Places
+from app.sources.source import SourceSettings
+from app.sources.tags import tags
+
+USUAL = "P3"
+"""The priority of an alert that has none."""
+_SAYS = ("message", "description", "alias", "entity", "details")
+_NAMES = ("name", "username", "id")
+
+
+class Opsgenie(Dialect[SourceSettings]):
+    """Everything that speaks to api.opsgenie.com."""
+
+    kind: ClassVar[str] = "opsgenie"
+    title: ClassVar[str] = "Opsgenie Alert API"
+    expected: ClassVar[str] = "`message` was expected"
+    places: ClassVar[Places] = Places((), ("priority",))
+
+    def events(self, message: dict[str, Any], settings: SourceSettings, now: Micros) -> Sequence[Event] | None:
+        """A create fires; nothing else has a body that says what it is."""
+        if not said(message, *_SAYS):
+            return None
+        level, raw = graded(said(message, "priority") or USUAL)
+        facts, words = facts_and_words(message.get("details"))
+        told = said(message, "message")
+        title = one_line(told) or one_line(said(message, "description", "alias", "entity")) or "Alert without a message"
+        tagged = tag_list(message.get("tags"))
+        annotations = {
+            **words,
+            "description": said(message, "description") or (told if len(told) > MAX_TITLE else ""),
+            "tags": ", ".join(tagged),
+            "responders": ", ".join(_responders(message.get("responders") or message.get("teams"))),
+            "actions": listed(message.get("actions")),
+            "note": said(message, "note"),
+            "user": said(message, "user"),
+            "priority": said(message, "priority"),
+            "severity_raw": raw,
+        }
+        own = {name: said(message, name) for name in ("entity", "source")}
+        return (
+            Event(
+                status="firing",
+                key=said(message, "alias") or made_key(message, now),
+                title=title,
+                severity=level,
+                labels={**tags(tagged), **facts, **own},
+                annotations=annotations,
+                links=_links(message),
+            ),
+        )
+
+
+def severity_of(priority: str) -> Severity:
+    """What a priority stands for."""
+    return graded(priority)[0]
+
+
+def tag_list(given: Any) -> list[str]:
+    """Tags as they were given: a list, or one text with commas."""
+    items: Iterable[Any] = given if isinstance(given, list) else text(given).split(",")
+    return list(dict.fromkeys(one for item in items if (one := one_line(text(item)))))
+
+
+def _responders(given: Any) -> list[str]:
+    """Whom the sender would have told, for people to read: who is told here is the policy's to say."""
+    found = [one for one in (given if isinstance(given, list) else ()) if isinstance(one, dict)]
+    return [f"{said(one, 'type')} {said(one, *_NAMES)}".strip() for one in found if said(one, *_NAMES)]
+
+
+def _links(message: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    details = part(message, "details")
+    return links(
+        ("Source", message.get("source")), *((one_line(name) or "Link", value) for name, value in details.items())
+    )
