@@ -29,6 +29,7 @@ from app.api import (
     dry_run,
     explain,
     fairness,
+    hands,
     health,
     heartbeats,
     holding,
@@ -94,6 +95,7 @@ def routes(world: World) -> Routes:
     for module in (
         incidents,
         acts,
+        hands,
         explain,
         dry_run,
         alerts,

@@ -18,7 +18,7 @@ from app.api.problems import NotFound, answers
 from app.api.resources import read_one
 from app.clock import iso
 from app.oncall.facts import schedules_of
-from app.paging.codes import send_code
+from app.paging.codes import send_code, send_test
 from app.people import contacts
 from app.people.contacts import MAX_TRIES, Check, Verdict
 from app.people.person import ContactMethod, Person
@@ -52,6 +52,12 @@ class CodeSent(BaseModel):
 
     notice_id: str = Field(description="How it goes stands in the person's notices.")
     expires_at: str
+
+
+class TestSent(BaseModel):
+    """A test page is on its way."""
+
+    notice_id: str = Field(description="How it goes stands in the person's notices.")
 
 
 class Code(BaseModel):
@@ -100,6 +106,12 @@ async def send(tx: Writing, secret: str, person_id: int, method_id: str) -> Made
     return Made(sent.model_dump(), 202)
 
 
+async def test(tx: Writing, person_id: int, method_id: str, actor: str) -> Made:
+    """Sends a test page. Raises NotFound, Refused."""
+    notice_id = await send_test(tx, person_id, await _method(tx, person_id, method_id), actor)
+    return Made(TestSent(notice_id=str(notice_id)).model_dump(), 202)
+
+
 async def confirm(tx: Writing, secret: str, person_id: int, method_id: str, code: str) -> tuple[Verdict, MethodShown]:
     """Takes a code. A wrong one is counted, so nothing is raised for it here. Raises NotFound."""
     method = await _method(tx, person_id, method_id)
@@ -145,6 +157,21 @@ def add_routes(routes: APIRouter, world: World) -> None:
     async def send_contact_code(item_id: IdText, method_id: MethodText, request: RequestedOf) -> Response:
         """Six digits, good for 15 minutes and 5 tries; at most 3 codes in 15 minutes. A new one replaces the one before."""
         made = await world.store.write(once, request.asked(), send, world.secret, int(item_id), method_id)
+        world.wake.set()
+        return made.response()
+
+    @routes.post(
+        f"{base}/{{method_id}}/test",
+        status_code=202,
+        response_model=TestSent,
+        tags=tags,
+        summary="Send a test page to a contact method",
+        operation_id="test_contact_method",
+        responses=answers(404, 409),
+    )
+    async def test_contact_method(item_id: IdText, method_id: MethodText, request: RequestedOf) -> Response:
+        """As urgent as a page is, and it says that nothing is wrong. At most 3 in 15 minutes."""
+        made = await world.store.write(once, request.asked(), test, int(item_id), method_id, request.actor)
         world.wake.set()
         return made.response()
 

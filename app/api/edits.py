@@ -7,6 +7,7 @@ those who watch ahead (handoffs, gaps) look again. Must never know routes.
 from __future__ import annotations
 
 from app.clock import Micros
+from app.incidents.service import Service
 from app.oncall.codec import read_instant
 from app.oncall.facts import schedules_of
 from app.oncall.record import end_for_good, put_in_force, settle
@@ -56,8 +57,8 @@ async def after_policy(tx: Writing, old: Resource | None, new: Resource | None) 
 
 async def after_service(tx: Writing, old: Resource | None, new: Resource | None) -> None:
     """Who hears of gaps in a policy may have changed: the teams of the services that it is for."""
-    policies = {one.document.get("policy_id") for one in (old, new) if one is not None}
-    await look_at(tx, {int(policy) for policy in policies if policy})
+    there = [Service.model_validate(one.document) for one in (old, new) if one is not None]
+    await look_at(tx, {int(policy) for service in there for policy in service.policies()})
 
 
 async def after_anything(tx: Writing, _: Resource | None, __: Resource | None) -> None:

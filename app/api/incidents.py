@@ -56,6 +56,8 @@ class IncidentShown(BaseModel):
     round: int = Field(description="Counted from 1.")
     policy_id: str | None
     policy_version: int | None
+    awaiting: int = Field(description="How many people must still acknowledge, each for themselves.")
+    held_until: str | None = Field(description="Nobody is told before: support hours begin then.")
 
 
 def shown(incident: Incident) -> IncidentShown:
@@ -87,6 +89,8 @@ def shown(incident: Incident) -> IncidentShown:
         round=incident.round + 1,
         policy_id=text_id(incident.policy_id),
         policy_version=incident.policy_version,
+        awaiting=incident.awaiting,
+        held_until=at(incident.held_until) if incident.escalation == "held" else None,
     )
 
 

@@ -128,6 +128,7 @@ def kinds(world: World, *, issue_key: Born, key_shown: type[BaseModel]) -> tuple
             "services",
             Service,
             "What can break: who owns it, how its alerts are grouped, who is told.",
+            ready=_service,
             saved=edits.after_service,
         ),
         Kind(
@@ -238,6 +239,16 @@ def _check_holidays(person: Person) -> None:
         raise invalid("country", trouble)
     if trouble := holidays.known(person.country, person.subdivision):
         raise invalid("subdivision", trouble)
+
+
+def _service(_: Writing, service: Service, __: Resource | None) -> Mapping[str, Any]:
+    hours = service.support_hours
+    if hours is not None:
+        if hours.subdivision and not hours.country:
+            raise invalid("support_hours.country", "must say whose public holidays are meant, such as DE")
+        if hours.country and (trouble := holidays.known(hours.country, hours.subdivision)):
+            raise invalid("support_hours.country", trouble)
+    return service.model_dump(mode="json")
 
 
 def _schedule(tx: Writing, schedule: NamedSchedule, _: Resource | None) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ from app.incidents import changes, ledger
 from app.incidents.incident import Incident
 from app.incidents.respond import NoSuchIncident
 from app.incidents.tables import timeline
+from app.paging import joining, joint
 from app.paging.links import Expired, Link
 from app.paging.tables import link_opens, pages
 from app.paging.visitors import Visitor, shown
@@ -57,6 +58,15 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What the link's person was asked, and what they answered so far."""
+
+    by: str
+    message: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Happened:
     """One entry of the timeline."""
 
@@ -89,6 +99,12 @@ class Facts:
     """Newest first."""
     changed: tuple[Changed, ...] = ()
     """Newest first."""
+    missing: tuple[str, ...] = ()
+    """Who must still acknowledge, each for themselves."""
+    has_it: bool = False
+    """The link's person has acknowledged for themselves."""
+    asked: Question | None = None
+    """Somebody asked the link's person to join."""
 
 
 async def facts_of(view: Reading, link: Link) -> Facts:
@@ -105,7 +121,17 @@ async def facts_of(view: Reading, link: Link) -> Facts:
         alerts=await _alerts(view, incident.id),
         happened=await _happened(view, incident.id),
         changed=await _changed(view, incident),
+        missing=await joint.missing(view, incident),
+        has_it=link.person_id in await joint.have_it(view, incident),
+        asked=await _asked(view, incident, link),
     )
+
+
+async def _asked(view: Reading, incident: Incident, link: Link) -> Question | None:
+    if link.person_id is None:
+        return None
+    row = await joining.question_to(view, incident, link.person_id)
+    return Question(row.asked_by, row.message, row.state) if row else None
 
 
 async def _service(view: Reading, incident: Incident) -> str:

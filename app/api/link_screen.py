@@ -6,7 +6,7 @@ texts are cut here, so that one alert with a megabyte of labels still makes a pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +23,7 @@ from app.paging.links import Link
 SNOOZES: tuple[tuple[int, str], ...] = ((15, "15 min"), (60, "1 h"), (240, "4 h"))
 MAX_LINKS = 8
 MAX_LABELS = 30
+MAX_NAMES = 5
 MAX_ANNOTATIONS = 10
 MAX_VALUE = 300
 MAX_DESCRIPTION = 280
@@ -36,7 +37,7 @@ _DESCRIPTIONS = ("description", "summary", "message", "text")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Who has it. `look` is open, mine, theirs or over; `says` is the headline, after `who` when there is one."""
+    """Who has it. `look` is open, yours (others must acknowledge too), mine, theirs or over; `says` is the headline, after `who` when there is one."""
 
     look: str
     who: str
@@ -69,6 +70,7 @@ def context(facts: Facts, link: Link, secret: str, said: Said | None) -> dict[st
         "state": state,
         "notice": _notice(said, state),
         "primary": _primary(link, secret, state),
+        "asked": _asked(facts, link, secret),
         "others": _others(incident, link, secret, state),
         "snoozes": SNOOZES,
         "told": facts.told,
@@ -96,8 +98,7 @@ def standing(facts: Facts, link: Link) -> Standing:
     incident = facts.incident
     match incident.state:
         case "triggered":
-            told_all = incident.escalation == "exhausted"
-            return Standing("open", "", "Nobody has it yet", "Everybody in the policy was paged." if told_all else "")
+            return _open(facts)
         case "acknowledged":
             return _held(facts, link)
         case "resolved":
@@ -106,6 +107,49 @@ def standing(facts: Facts, link: Link) -> Standing:
             return Standing("over", "", "It is over and verified", _how(incident, facts.now))
         case "merged":
             return Standing("over", "", "It goes on in another incident", "This one was merged.")
+
+
+def _open(facts: Facts) -> Standing:
+    incident = facts.incident
+    if facts.missing:
+        still = f"{in_words(facts.missing)} must still acknowledge. Until then pages go on."
+        return (
+            Standing("yours", "", "You have acknowledged", still)
+            if facts.has_it
+            else Standing("open", "", "Each of you must acknowledge", still)
+        )
+    if incident.escalation == "held" and incident.held_until:
+        begins = moment(incident.held_until, facts.zone).text
+        return Standing("open", "", "Nobody has it yet", f"Nobody is told before {begins}: urgency is low.")
+    told_all = incident.escalation == "exhausted"
+    return Standing("open", "", "Nobody has it yet", "Everybody in the policy was paged." if told_all else "")
+
+
+def in_words(names: Sequence[str]) -> str:
+    """The names in a sentence: the first few, and how many more."""
+    shown = list(names[:MAX_NAMES])
+    more = len(names) - len(shown)
+    return (
+        f"{', '.join(shown)} and {more} more"
+        if more
+        else " and ".join((", ".join(shown[:-1]), shown[-1])).removeprefix(" and ")
+    )
+
+
+def _asked(facts: Facts, link: Link, secret: str) -> dict[str, str] | None:
+    """What the link's person was asked, and the two answers; None when it is over or nothing was asked."""
+    asked = facts.asked
+    if asked is None or facts.incident.state not in OPEN_STATES:
+        return None
+    says = {"accepted": "You have joined", "declined": "You said that you can't join"}.get(
+        asked.state, f"{asked.by} asks you to join"
+    )
+    return {
+        "says": says,
+        "message": asked.message,
+        "join": "" if asked.state == "accepted" else links.beside(secret, link, "join"),
+        "decline": "" if asked.state == "declined" else links.beside(secret, link, "decline"),
+    }
 
 
 def _held(facts: Facts, link: Link) -> Standing:
@@ -145,11 +189,15 @@ def _lasted(incident: Incident, now: Micros) -> str:
 
 
 _NOTICES: dict[Said, tuple[tuple[str, ...], str]] = {
-    "already": (("mine", "over", "open"), "You had done that already. Nothing was changed."),
+    "already": (("mine", "yours", "over", "open"), "You had done that already. Nothing was changed."),
     "escalated": (("open",), "The next level is being paged now."),
     "held": (("theirs",), "Somebody was faster: nothing was changed. You can take it over."),
+    "each": (
+        ("open",),
+        "Each of several people must acknowledge with the link of their own page. Nothing was changed.",
+    ),
     "stale": (
-        ("open", "mine", "theirs"),
+        ("open", "yours", "mine", "theirs"),
         "It had changed since you opened this page, so nothing was done. This is how it stands now.",
     ),
     "over": (("over",), "It was over before you pressed. Nothing was changed."),
@@ -166,6 +214,8 @@ def _primary(link: Link, secret: str, state: Standing) -> dict[str, Any] | None:
     token = links.beside(secret, link, "acknowledge")
     if state.look == "open":
         return {"token": token, "label": "Acknowledge", "take_over": False}
+    if state.look == "yours":
+        return {"token": token, "label": "Take it for everybody", "take_over": True}
     if state.look == "theirs":
         return {"token": token, "label": "Take over", "take_over": True}
     return None

@@ -94,7 +94,10 @@ def _of_targets(field: str, targets: Iterable[Mapping[str, Any]]) -> Iterator[Re
 
 
 def _of_service(document: Mapping[str, Any]) -> Iterator[Reference]:
-    return _optional(document, team_id="team", policy_id="policy")
+    yield from _optional(document, team_id="team", policy_id="policy")
+    for place, case in enumerate(document.get("cases", ())):
+        if case.get("policy_id") is not None:
+            yield Reference(f"cases.{place}.policy_id", "policy", case["policy_id"])
 
 
 def _of_integration(document: Mapping[str, Any]) -> Iterator[Reference]:

@@ -51,7 +51,7 @@ class Page(BaseModel):
     """One notification of one person or channel, and every try to send it."""
 
     number: int
-    level: int = Field(description="Counted from 1.")
+    level: int = Field(description="Counted from 1; 0: somebody asked them to join.")
     round: int = Field(description="Counted from 1.")
     recipient: str
     person_id: str | None

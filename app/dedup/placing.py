@@ -88,9 +88,15 @@ def _join(work: Work, incident: Incident, episode: Episode, item: Prepared) -> N
     incident.last_alert_at = work.now
     incident.alerts += 1
     incident.open_alerts += 1
-    entry = raise_severity(incident, item.event.severity, f"{item.event.title} is {item.event.severity}")
+    _raised(work, incident, item.event.severity, f"{item.event.title} is {item.event.severity}")
+
+
+def _raised(work: Work, incident: Incident, severity: str, because: str) -> None:
+    entry = raise_severity(incident, severity, because)
     if entry:
         work.entries.append((incident.id, entry))
+        if entry.detail.get("restart"):
+            work.restarts[incident.id] = incident
 
 
 async def _write_placed(tx: Writing, work: Work, loaded: dict[int, Incident], new: list[Incident]) -> None:
@@ -142,6 +148,13 @@ async def settle(tx: Writing, work: Work) -> None:
     loaded = await ledger.load(tx, touched(work), lock=True)
     settled(work, loaded)
     await ledger.save(tx, list(loaded.values()))
+    await jobs.add(tx, _begin_anew(work))
+
+
+def _begin_anew(work: Work) -> list[jobs.NewJob]:
+    """The jobs that page anew for incidents that became graver."""
+    graver = [one for one in work.restarts.values() if one.state == "triggered"]
+    return [jobs.NewJob("escalate", one.id, work.now, {"epoch": one.epoch}, rank=turn.FIRST) for one in graver]
 
 
 def touched(work: Work) -> set[int]:
@@ -155,13 +168,12 @@ def touched(work: Work) -> set[int]:
 def settled(work: Work, loaded: Mapping[int, Incident]) -> None:
     """Decides what becomes of the incidents in `loaded`, and notes it. Touches nothing else."""
     for episode, severity, because in work.graver:
-        if (incident := loaded.get(episode.incident_id or 0)) and (
-            entry := raise_severity(incident, severity, because)
-        ):
-            work.entries.append((incident.id, entry))
+        if incident := loaded.get(episode.incident_id or 0):
+            _raised(work, incident, severity, because)
     for episode, inlet in work.acknowledged:
         incident = loaded.get(episode.incident_id or 0)
-        if incident and incident.state == "triggered":
+        # Where each of several people must acknowledge, a sender can't do it for them.
+        if incident and incident.state == "triggered" and not incident.awaiting:
             entry = acknowledge(incident, inlet.name, work.now, None)
             if entry:
                 work.entries.append((incident.id, entry))

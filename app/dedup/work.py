@@ -50,6 +50,8 @@ class Work:
     entries: list[tuple[int, Entry]] = field(default_factory=list)
     routings: dict[int, dict[str, Any]] = field(default_factory=dict)
     """What rules did to alerts that open here, by alert."""
+    restarts: dict[int, Incident] = field(default_factory=dict)
+    """Incidents whose paging begins anew, because they became graver."""
     expiries: list[Micros] = field(default_factory=list)
     groupings: dict[int, bytes] = field(default_factory=dict)
     """The one grouping of each service, or integration without one, whose alerts are grouped by service."""

@@ -8,9 +8,13 @@ from app.explain.wording import clock, level_name, names, quote, sentence, took
 
 STOPS = ("acknowledged", "snoozed", "resolved")
 """Entries with which paging stops."""
-RESTARTS = ("ack_expired", "escalated", "reopened")
-"""Entries with which it begins anew."""
+_RESTARTS = ("ack_expired", "escalated", "reopened", "reassigned", "policy_changed")
 LEVELS = ("level_told", "level_reached_nobody")
+
+
+def restarts(entry: Happened) -> bool:
+    """Whether paging begins anew with an entry."""
+    return entry.kind in _RESTARTS or bool(entry.detail.get("restart"))
 
 
 def deed(facts: Facts, entry: Happened) -> str:
@@ -22,7 +26,7 @@ def deed(facts: Facts, entry: Happened) -> str:
             return _level(facts, entry)
         case "level_reached_nobody":
             return _passed_over(facts, entry)
-        case "acknowledged" | "snoozed":
+        case "acknowledged" | "acknowledged_by_one" | "snoozed":
             return _held(facts, entry)
         case "resolved" | "closed" | "reopened" | "escalated":
             return _changed(entry)
@@ -30,12 +34,12 @@ def deed(facts: Facts, entry: Happened) -> str:
             return f"{who(facts, entry)} noted: {quote(entry.reason)}"
         case "page_failed" if _told_by_a_try(facts, entry):
             return ""
-        case "ack_expired" | "severity_raised" | "policy_exhausted" | "undelivered" | "page_failed":
+        case "ack_expired" | "severity_raised" | "policy_exhausted" | "undelivered" | "page_failed" | "policy_changed":
             return sentence(quote(entry.reason))
         case "fallback_told" | "fallback_reached_nobody":
             return sentence(quote(entry.reason, 1_000))
         case _:
-            by = "" if entry.actor == "tocsin" else f"{who(facts, entry)}: "
+            by = "" if entry.actor == "tocsin" else f"{who(facts, entry).rstrip(',')}: "
             return sentence(f"{by}{quote(entry.reason)}")
 
 
@@ -58,6 +62,8 @@ def who(facts: Facts, entry: Happened) -> str:
 
 
 def _held(facts: Facts, entry: Happened) -> str:
+    if entry.kind == "acknowledged_by_one":
+        return sentence(f"{who(facts, entry)} {quote(entry.reason.removeprefix(entry.actor).strip())}")
     until = entry.detail.get("until")
     taken = f" ({quote(entry.reason.partition('(')[2])}" if "(taken over from" in entry.reason else ""
     after = _since_first_page(facts, entry)
@@ -116,7 +122,8 @@ def _rules(facts: Facts, entry: Happened) -> str:
     if policy is None:
         return ""
     newer = f", which is at version {policy.newest} by now" if policy.newest > policy.version else ""
-    return f" ({quote(policy.name, 80)}, version {policy.version}{newer})"
+    because = f", {quote(str(entry.detail['because']))}" if entry.detail.get("because") else ""
+    return f" ({quote(policy.name, 80)}, version {policy.version}{newer}{because})"
 
 
 def _level(facts: Facts, entry: Happened) -> str:
@@ -157,11 +164,10 @@ def _why_now(facts: Facts, entry: Happened) -> str:
 
 def _entry_before(facts: Facts, entry: Happened) -> Happened | None:
     """The last entry before it that says how paging went."""
-    kinds = (*STOPS, *RESTARTS, *LEVELS)
     found = None
     for one in facts.timeline:
         if one.id >= entry.id:
             break
-        if one.kind in kinds:
+        if one.kind in (*STOPS, *LEVELS) or restarts(one):
             found = one
     return found

@@ -43,7 +43,7 @@ class Expected:
 
     at: Micros
     kind: str
-    """level, fallback, console, end."""
+    """level, fallback, console, wait, end."""
     level: int | None
     """Counted from 0."""
     round: int
@@ -58,8 +58,9 @@ def expected(ahead: Ahead, since: Micros) -> tuple[Expected, ...]:
     """All of it in order. A level that tells the same people as in the round before is told in a few words."""
     first: dict[int, Step] = {}
     for step in ahead.steps:
-        first.setdefault(step.position.level, step)
-    found = [_step(step, ahead.rules, again=_repeats(step, first)) for step in ahead.steps]
+        if step.kind == "level":
+            first.setdefault(step.position.level, step)
+    found = [_step(step, since, again=_repeats(step, first)) for step in ahead.steps]
     return (*found, *_end(ahead, since))
 
 
@@ -85,20 +86,20 @@ def _whom(step: Step) -> list[tuple[str, str]]:
 
 def _repeats(step: Step, first: Mapping[int, Step]) -> bool:
     """Whether it is a later round's and tells just those whom its level told when it was laid out first."""
-    other = first[step.position.level]
-    if step.kind != "level" or other is step or other.kind != "level":
+    other = first.get(step.position.level)
+    if step.kind != "level" or other is None or other is step or other.rules.id != step.rules.id:
         return False
     missed = [[one.reason for one in found.plan.missed] for found in (step, other)]
     return _whom(step) == _whom(other) and missed[0] == missed[1]
 
 
-def _step(step: Step, rules: Rules, *, again: bool) -> Expected:
+def _step(step: Step, since: Micros, *, again: bool) -> Expected:
     told = tuple(_told(step))
     missed = tuple(quote(one.reason) for one in step.plan.missed)
     one = Expected(step.at, step.kind, step.position.level, step.position.round, told, missed, "", again)
     if step.kind != "level":
         one = replace(one, level=None, round=0)
-    return replace(one, sentence=_briefly(one) if again else " ".join(_sentences(step, one, rules)))
+    return replace(one, sentence=_briefly(one) if again else " ".join(_sentences(step, one, since)))
 
 
 def _briefly(one: Expected) -> str:
@@ -107,11 +108,15 @@ def _briefly(one: Expected) -> str:
     return f"{sentence(level_name(one.level or 0, one.round))[:-1]} {does}."
 
 
-def _sentences(step: Step, one: Expected, rules: Rules) -> Iterator[str]:
+def _sentences(step: Step, one: Expected, since: Micros) -> Iterator[str]:
+    rules = step.rules
+    if step.kind == "wait":
+        yield f"Nobody is told before {clock(step.until, since)}: urgency is low and this is {rules.because}."
+        return
     if step.kind == "console":
         yield sentence(step.plan.pages[0].reason)
         return
-    policy = f" ({quote(rules.policy.name, 80)}, version {rules.version})" if rules.policy else ""
+    policy = _by(rules)
     name = (
         "The fallback"
         if step.kind == "fallback"
@@ -123,8 +128,18 @@ def _sentences(step: Step, one: Expected, rules: Rules) -> Iterator[str]:
     yield f"{name}{policy} tells {names(each.name for each in one.told)}."
     for each in one.told:
         yield f"{quote(each.name, 80)} {ways_said(each, step.at)}. Why: {quote(each.reason)}."
+    if step.each:
+        yield "Each of them must acknowledge; until then the levels after it are told too."
     if one.missed:
         yield f"Not told: {'; '.join(one.missed)}."
+
+
+def _by(rules: Rules) -> str:
+    """Which policy is followed, and why that one."""
+    if rules.policy is None or rules.id is None:
+        return ""
+    because = f", {rules.because}" if rules.because else ""
+    return f" ({quote(rules.policy.name, 80)}, version {rules.version}{because})"
 
 
 def ways_said(told: Told, at: Micros) -> str:

@@ -35,10 +35,10 @@ from app.incidents.service import Grouping, Service
 from app.incidents.states import OPEN_STATES
 from app.incidents.tables import timeline
 from app.paging.ahead import ahead_of
-from app.paging.course import rules_of
-from app.paging.plan import Missed
+from app.paging.course import Rules, given_to, rules_of
+from app.paging.plan import InTurn, Missed, Reached
 from app.paging.policy import Level, Policy
-from app.paging.recipients import find
+from app.paging.recipients import Found, find
 from app.paging.tables import attempts, link_opens, pages
 from app.store import resources
 from app.store.database import Reading
@@ -80,9 +80,7 @@ async def facts_of(view: Reading, number: int) -> Facts:
         policies=policies,
         unreached=unreached,
         told_before=await _told(view, incident.id, meant),
-        ahead=await ahead_of(view, incident, await rules_of(view, incident.service_id))
-        if incident.state in OPEN_STATES
-        else None,
+        ahead=await ahead_of(view, incident) if incident.state in OPEN_STATES else None,
         left_out=LeftOut(more_alerts, more_pages, more_entries, more_visits),
     )
 
@@ -243,26 +241,35 @@ async def _unreached(view: Reading, incident: Incident, happened: Sequence[Happe
     by = stopped(happened)
     if by is None or incident.state == "triggered" or not by.first_round:
         return ()
-    levels = await _levels(view, incident, by.last)
     then = Reading(view.conn, by.entry.at, view.postgres)
+    levels = await _levels(then, incident, by.last)
     found: list[Unreached] = []
     for place, level in list(enumerate(levels))[by.next_level :]:
-        for one in await find(then, level.targets):
-            if isinstance(one, Missed):
-                found.append(Unreached(place, one.person_id, "", one.reason, reachable=False))
-            else:
-                found.append(Unreached(place, one.id if one.person else None, one.name, one.reason))
+        found += [unreached for one in await find(then, level.targets) for unreached in _unreached_of(place, one)]
         if len(found) >= MOST_UNREACHED:
             break
     return tuple(found[:MOST_UNREACHED])
+
+
+def _unreached_of(place: int, one: Found) -> Sequence[Unreached]:
+    """Of a team of which one is told: the one whose turn it is."""
+    match one:
+        case Missed():
+            return [Unreached(place, one.person_id, "", one.reason, reachable=False)]
+        case Reached():
+            return [Unreached(place, one.id if one.person else None, one.name, one.reason)]
+        case InTurn():
+            return _unreached_of(place, one.members[0])
 
 
 async def _levels(view: Reading, incident: Incident, last: Happened | None) -> tuple[Level, ...]:
     """The levels of the policy as it was when a level was told last, or as it is where none was."""
     if last is not None:
         document = await resources.revision(view, *policy_key(last.detail, incident.policy_id))
-        return Policy.model_validate(document).levels if document else ()
-    rules = await rules_of(view, incident.service_id)
+        followed = Rules(Policy.model_validate(document) if document else None)
+        policy = given_to(followed, incident.assigned or {}).policy
+        return policy.levels if policy else ()
+    rules = await rules_of(view, incident)
     return rules.policy.levels if rules.policy else ()
 
 

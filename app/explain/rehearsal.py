@@ -26,9 +26,7 @@ from app.dedup.work import Work
 from app.incidents import ledger
 from app.incidents.incident import Entry, Incident, opened
 from app.incidents.service import Service
-from app.paging.ahead import Ahead, Start, ahead, ahead_of
-from app.paging.course import rules_of, urgency_of
-from app.paging.plan import Position
+from app.paging.ahead import BEGIN, Ahead, Start, ahead, ahead_of
 from app.store import resources
 from app.store.database import Reading
 
@@ -179,12 +177,11 @@ async def _fate(view: Reading, work: Work, incident: Incident, at: Micros, *, ne
 async def _incident(
     view: Reading, incident: Incident, at: Micros, *, new: bool, entries: tuple[Entry, ...] = ()
 ) -> IncidentFate:
-    rules = await rules_of(view, incident.service_id)
     course = None
     if new and incident.state == "triggered":
-        course = await ahead(view, rules, urgency_of(incident), Start(Position(0, 0), at))
+        course = await ahead(view, incident, Start(BEGIN, at))
     elif not new:
-        course = await ahead_of(view, incident, rules)
+        course = await ahead_of(view, incident)
     service = await _named(view, incident.service_id)
     return IncidentFate(incident, service, new, entries, course)
 

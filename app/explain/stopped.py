@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.clock import SECOND, Micros
-from app.explain.deeds import LEVELS, RESTARTS, STOPS
+from app.explain.deeds import LEVELS, STOPS, restarts
 from app.explain.facts import Facts, Happened
 from app.explain.wording import clock, quote, took
 
@@ -41,7 +41,7 @@ def stopped(timeline: Iterable[Happened]) -> Stopped | None:
     for entry in timeline:
         if entry.kind in LEVELS:
             last = entry
-        elif entry.kind in RESTARTS:
+        elif restarts(entry):
             last, found, running = None, None, True
             first_level = int(entry.detail.get("level", 0)) if entry.kind == "escalated" else 0
         elif entry.kind in STOPS and running:
@@ -70,10 +70,14 @@ def next_due(facts: Facts, by: Stopped) -> Micros | None:
         if (page.created_at, page.level) == (at, level)
         for attempt in page.tries
     ]
-    policy = facts.policy_of(by.last)
-    if not tries or policy is None or level >= len(policy.delays_s):
-        return None
-    return min(tries) + policy.delays_s[level] * SECOND
+    delay_s = by.last.detail.get("delay_s") or _delay_s(facts, by.last, level)
+    return min(tries) + delay_s * SECOND if tries and delay_s else None
+
+
+def _delay_s(facts: Facts, told: Happened, level: int) -> int | None:
+    """How long a level has by its policy; of entries that were written before they said so themselves."""
+    policy = facts.policy_of(told)
+    return policy.delays_s[level] if policy and level < len(policy.delays_s) else None
 
 
 def _deed(entry: Happened) -> str:

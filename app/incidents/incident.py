@@ -7,7 +7,7 @@ begins or ends the question "who is to be told?" raises `epoch`: jobs that were 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from app.clock import Micros, spoken
 from app.incidents.priority import Impact, priority_of, urgency_of, worse
@@ -15,9 +15,9 @@ from app.incidents.states import Move, State, after
 from app.store.resources import Refused
 
 Resolution = Literal["fix", "workaround", "recovered", "false_alarm"]
-Escalation = Literal["waiting", "running", "fallback", "stopped", "exhausted"]
-"""Where paging stands: not begun; levels are told; nobody was reached and the fallback is told; somebody has it, or it is
-over; everybody was told."""
+Escalation = Literal["waiting", "held", "running", "fallback", "stopped", "exhausted"]
+"""Where paging stands: not begun; not before support hours begin; levels are told; nobody was reached and the fallback is
+told; somebody has it, or it is over; everybody was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,22 @@ class Incident:
     escalation: Escalation = "waiting"
     level: int = 0
     round: int = 0
+    told_s: int = 0
+    """How many seconds what was told last has."""
+    held_until: Micros | None = None
+    """When paging was held back last: until when."""
+    assigned: Assigned | None = None
+    """To whom somebody gave it, before the policy or in its place."""
+    awaiting: int = 0
+    """How many people must still acknowledge, each for themselves."""
+
+
+class Assigned(TypedDict, total=False):
+    """What somebody decided about who is told: people, or another policy; `by` whom. Nothing waits for support hours then."""
+
+    people: list[str]
+    policy_id: str
+    by: str
 
 
 def opened(
@@ -128,6 +144,7 @@ def _hold(incident: Incident, actor: str, now: Micros, until: Micros | None) -> 
     incident.ack_until = until
     incident.escalation = "stopped"
     incident.epoch += 1
+    incident.awaiting = 0
 
 
 def ack_expired(incident: Incident, now: Micros) -> Entry:
@@ -153,13 +170,27 @@ def escalate(incident: Incident, actor: str, level: int | None = None) -> Entry:
     _make(incident, "escalate")
     wanted = level if level is not None else (0 if fresh else incident.level)
     _restart(incident, level=wanted)
+    incident.assigned = incident.assigned or {"by": actor}
     return Entry("escalated", actor, f"level {wanted + 1} is told now", {"level": wanted})
+
+
+def reassign(incident: Incident, actor: str, assigned: Assigned, to: str) -> Entry:
+    """It is given to others, who are told at once; whoever had it has it no more."""
+    _make(incident, "reassign")
+    incident.assigned = {**assigned, "by": actor}
+    _restart(incident, level=0)
+    return Entry("reassigned", actor, f"given to {to}, who are told now", {"assigned": assigned})
+
+
+def begin_anew(incident: Incident) -> None:
+    """Paging begins anew from the first level: what it follows is something else now."""
+    _restart(incident, level=0)
 
 
 def reopen(incident: Incident, actor: str, reason: str) -> Entry:
     """It was not over: it pages again, from the first level."""
     _make(incident, "reopen")
-    incident.resolved_at = incident.resolved_by = incident.resolution = None
+    incident.resolved_at = incident.resolved_by = incident.resolution = incident.assigned = None
     _restart(incident, level=0)
     return Entry("reopened", actor, reason)
 
@@ -168,8 +199,10 @@ def _restart(incident: Incident, level: int) -> None:
     incident.acknowledged_at = incident.acknowledged_by = incident.ack_until = None
     incident.escalation = "waiting"
     incident.level = level
-    incident.round = 0
+    incident.round = incident.told_s = 0
+    incident.held_until = None
     incident.epoch += 1
+    incident.awaiting = 0
 
 
 def resolve(incident: Incident, actor: str, now: Micros, resolution: Resolution, reason: str) -> Entry:
@@ -181,6 +214,7 @@ def resolve(incident: Incident, actor: str, now: Micros, resolution: Resolution,
     incident.ack_until = None
     incident.escalation = "stopped"
     incident.epoch += 1
+    incident.awaiting = 0
     return Entry("resolved", actor, reason, {"resolution": resolution})
 
 
@@ -192,14 +226,27 @@ def close(incident: Incident, actor: str, now: Micros) -> Entry:
 
 
 def raise_severity(incident: Incident, severity: str, because: str) -> Entry | None:
-    """A graver alert makes the incident graver; it never gets lighter by itself."""
+    """A graver alert makes the incident graver; it never gets lighter by itself.
+
+    Whoever was told by their rules for low urgency is told anew when it becomes high, and what was held back goes on: then
+    the entry says `restart`, and the caller adds the job.
+    """
     worst = worse(incident.severity, severity)
     if worst == incident.severity:
         return None
-    was, before = incident.severity, incident.priority
+    was, before, urgency = incident.severity, incident.priority, incident.urgency
     incident.severity = worst
     incident.urgency = urgency_of(worst)
     incident.priority = priority_of(incident.impact, urgency_of(worst))
-    return Entry(
-        "severity_raised", "tocsin", f"{before} became {incident.priority}: {because}", {"severity": worst, "was": was}
-    )
+    said, detail = f"{before} became {incident.priority}: {because}", {"severity": worst, "was": was}
+    if _told_too_mildly(incident, urgency, before):
+        _restart(incident, level=0)
+        return Entry("severity_raised", "tocsin", f"{said}; paging begins anew", {**detail, "restart": True})
+    return Entry("severity_raised", "tocsin", said, detail)
+
+
+def _told_too_mildly(incident: Incident, urgency: str, priority: str) -> bool:
+    """Whether who was told, or held back, before it became graver is to be told otherwise now."""
+    if incident.state != "triggered" or incident.escalation == "waiting":
+        return False
+    return urgency != incident.urgency or (incident.escalation == "held" and priority != incident.priority)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from app.clock import SECOND, Micros
+from app.clock import DAY, SECOND, Micros, spoken
 from app.incidents import incident as moves
 from app.incidents import ledger, turn
 from app.incidents.incident import Entry, Incident, Resolution
@@ -19,6 +19,7 @@ from app.store.database import Writing
 from app.store.resources import Refused
 
 MAX_NOTE = 10_000
+LONGEST_SNOOZE: Micros = 30 * DAY
 
 
 class NoSuchIncident(Exception):
@@ -117,8 +118,17 @@ async def _ack_until(tx: Writing, incident: Incident) -> Micros | None:
 
 async def snooze(tx: Writing, number: int, actor: str, seconds: int) -> Incident:
     """Quiet for `seconds`, then it pages again from the first level. Raises NoSuchIncident, Refused."""
+    return await snooze_until(tx, number, actor, tx.now + seconds * SECOND)
+
+
+async def snooze_until(tx: Writing, number: int, actor: str, until: Micros) -> Incident:
+    """Quiet until an instant. Raises NoSuchIncident, Refused (`snooze_in_the_past`, `snooze_too_long`)."""
     incident = await _locked(tx, number)
-    until = tx.now + seconds * SECOND
+    if until <= tx.now:
+        raise Refused("snooze_in_the_past", f"{spoken(until)} is over; name an instant that is still to come")
+    if until > tx.now + LONGEST_SNOOZE:
+        most = f"{LONGEST_SNOOZE // DAY} days"
+        raise Refused("snooze_too_long", f"a snooze lasts {most} at most, until {spoken(tx.now + LONGEST_SNOOZE)}")
     entry = moves.snooze(incident, actor, tx.now, until)
     await _wake_at(tx, incident, until)
     return await _write(tx, incident, entry)

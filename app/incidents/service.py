@@ -6,7 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from app.incidents.priority import Impact
+from app.clock import Micros
+from app.incidents.priority import Impact, Priority, Urgency
+from app.oncall.document import RestrictionDocument, ZoneName
+from app.oncall.windows import Windows, is_open, opens_at, restriction
 
 
 class Grouping(BaseModel):
@@ -37,6 +40,44 @@ class Grouping(BaseModel):
         return self
 
 
+class SupportHours(BaseModel):
+    """When people work on a service, in local wall time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    time_zone: ZoneName
+    windows: tuple[RestrictionDocument, ...] = Field(min_length=1, max_length=20)
+    country: str = Field(
+        default="", pattern=r"^([A-Z]{2})?$", description="ISO 3166-1: on its public holidays nobody works."
+    )
+    subdivision: str = Field(default="", max_length=40, description="ISO 3166-2 without the country: BY, CA, ENG.")
+
+    def in_time(self) -> Windows:
+        """The value that instants are computed from."""
+        spans = tuple(restriction(one.weekdays, one.start, one.end) for one in self.windows)
+        return Windows(self.time_zone, spans, self.country, self.subdivision)
+
+
+class Case(BaseModel):
+    """What is different for incidents of some priorities, in or outside support hours."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    priorities: tuple[Priority, ...] = Field(default=(), max_length=4, description="Of these; none named: of all.")
+    hours: Literal["any", "support", "outside"] = Field(default="any", description="Only in support hours, or outside.")
+    policy_id: str | None = Field(default=None, description="This policy is followed instead of the service's.")
+    urgency: Urgency | None = Field(default=None, description="By this urgency people's own rules are chosen.")
+    wait: bool = Field(
+        default=False,
+        description="With low urgency nobody is told before support hours begin. High urgency never waits.",
+    )
+
+    def fits(self, priority: str, open_: bool) -> bool:
+        """Whether it is for an incident of this priority, at an instant in support hours or not."""
+        hours = {"any": True, "support": open_, "outside": not open_}[self.hours]
+        return hours and (not self.priorities or priority in self.priorities)
+
+
 class Service(BaseModel):
     """What is broken."""
 
@@ -57,3 +98,38 @@ class Service(BaseModel):
         le=7 * 86_400,
         description="An acknowledged incident pages again after this long. Unset: never.",
     )
+    support_hours: SupportHours | None = Field(default=None, description="Unset: at all hours.")
+    cases: tuple[Case, ...] = Field(
+        default=(),
+        max_length=20,
+        description="Of those that fit the first counts; asked anew before each level. None fits: `policy_id` is followed, "
+        "by the incident's own urgency.",
+    )
+
+    @model_validator(mode="after")
+    def _cases_make_sense(self) -> Service:
+        for place, case in enumerate(self.cases, start=1):
+            if case.hours != "any" and self.support_hours is None:
+                raise ValueError(f"case {place} is for hours {case.hours}, and there are no `support_hours`")
+            if case.wait and case.hours != "outside":
+                raise ValueError(f"case {place} waits for support hours, so its `hours` must be outside")
+            if case.wait and case.urgency == "high":
+                raise ValueError(f"case {place} can't wait: its urgency is high, and high urgency never waits")
+        return self
+
+    def policies(self) -> set[str]:
+        """Every policy that may be followed."""
+        return {one for one in (self.policy_id, *(case.policy_id for case in self.cases)) if one is not None}
+
+    def case_at(self, priority: str, at: Micros) -> Case | None:
+        """The case that counts for an incident of this priority at an instant; None: none."""
+        open_ = self.is_open(at)
+        return next((case for case in self.cases if case.fits(priority, open_)), None)
+
+    def is_open(self, at: Micros) -> bool:
+        """Whether an instant is in support hours."""
+        return self.support_hours is None or is_open(self.support_hours.in_time(), at)
+
+    def opens_at(self, at: Micros) -> Micros | None:
+        """When support hours begin, from an instant on; None: not within two weeks."""
+        return at if self.support_hours is None else opens_at(self.support_hours.in_time(), at)

@@ -3,7 +3,7 @@
     triggered ──acknowledge──▶ acknowledged ──resolve──▶ resolved ──close──▶ closed
         ▲  ▲                        │   │                   │
         │  └──────ack_expired───────┘   │                   │
-        └──────────escalate─────────────┘                   │
+        └─────escalate, reassign────────┘                   │
         └──────────────────────reopen───────────────────────┘
 
 Acknowledged says: somebody has it, nobody else is paged. An acknowledgement may end (`ack_until`, a snooze): then the
@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Literal
 
 State = Literal["triggered", "acknowledged", "resolved", "closed", "merged"]
-Move = Literal["acknowledge", "snooze", "escalate", "ack_expired", "resolve", "reopen", "close"]
+Move = Literal["acknowledge", "snooze", "escalate", "reassign", "ack_expired", "resolve", "reopen", "close"]
 
 STATES: tuple[State, ...] = ("triggered", "acknowledged", "resolved", "closed", "merged")
 OPEN_STATES: tuple[State, ...] = ("triggered", "acknowledged")
@@ -27,6 +27,8 @@ TRANSITIONS: dict[tuple[State, Move], State] = {
     ("acknowledged", "snooze"): "acknowledged",
     ("triggered", "escalate"): "triggered",
     ("acknowledged", "escalate"): "triggered",
+    ("triggered", "reassign"): "triggered",
+    ("acknowledged", "reassign"): "triggered",
     ("acknowledged", "ack_expired"): "triggered",
     ("triggered", "resolve"): "resolved",
     ("acknowledged", "resolve"): "resolved",

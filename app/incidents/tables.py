@@ -39,6 +39,10 @@ incidents = Table(
     Column("escalation", Text, nullable=False, server_default="waiting"),
     Column("level", Integer, nullable=False, server_default="0"),
     Column("round", Integer, nullable=False, server_default="0"),
+    Column("told_s", Integer, nullable=False, server_default="0"),
+    Column("held_until", Instant),
+    Column("assigned", Document),
+    Column("awaiting", Integer, nullable=False, server_default="0"),
     Column("updated_at", Instant, nullable=False),
     Index("ix_incidents_grouping", "grouping", "last_alert_at", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
     Index("ix_incidents_state_id", "state", "id"),
@@ -76,3 +80,22 @@ changes = Table(
     Index("ix_changes_service_id", "service_id", "at"),
 )
 """What was changed, by service: shown beside its incidents, never paged. `digest` makes the same message sent twice one."""
+
+responders = Table(
+    "responders",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("incident_id", Id, ForeignKey(incidents.c.id), nullable=False),
+    Column("person_id", Id, ForeignKey("resources.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("message", Text, nullable=False, server_default=""),
+    Column("answered_at", Instant),
+    Index("ix_responders_incident_id", "incident_id", "id"),
+)
+"""People whose own answer counts. `kind`: must_ack (a level that each of its people must acknowledge; counts in its `epoch`)
+or asked (somebody asked them to join). `state`: waiting, acknowledged, accepted, declined, over (it is asked no more)."""

@@ -12,17 +12,18 @@ from typing import Literal
 from app.clock import SECOND, Micros
 from app.incidents.incident import Incident
 from app.paging.course import (
+    NOTHING,
     Rules,
     ends_at,
     fallback_plan,
     last_told,
     reached_anybody,
+    rules_of,
     turns,
-    urgency_of,
 )
+from app.paging.joint import have_it
 from app.paging.plan import LevelPlan, Position, plan_level
 from app.paging.recipients import LAST_RESORT, UNCONFIGURED, console
-from app.people.person import Urgency
 from app.store.database import Reading
 
 MOST_STEPS = 60
@@ -31,14 +32,19 @@ MOST_STEPS = 60
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What is told at an instant, or reaches nobody then."""
+    """What is told at an instant, or reaches nobody then, or is waited for."""
 
-    kind: Literal["level", "fallback", "console"]
+    kind: Literal["level", "fallback", "console", "wait"]
     at: Micros
     position: Position
     plan: LevelPlan
     delay_s: int = 0
     """How long it has, from its first try."""
+    rules: Rules = NOTHING
+    until: Micros = 0
+    """Of `wait`: nobody is told before."""
+    each: bool = False
+    """Each of its people must acknowledge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class Ahead:
     """What will happen."""
 
     rules: Rules
+    """Those that are followed at first."""
     steps: tuple[Step, ...]
     ends_at: Micros | None
     """When the policy has ended and nobody else will be told. None: `cut`, or there is no policy that could end."""
@@ -63,16 +70,22 @@ class Start:
     at: Micros
     reached: bool = False
     fallback_told: bool = False
+    policy_id: int | None = None
+    """The policy whose level was told last."""
+    have: frozenset[int] = frozenset()
+    """Who has acknowledged for themselves."""
 
 
-async def start_of(view: Reading, incident: Incident, rules: Rules) -> Start | None:
+BEGIN = Position(0, 0)
+
+
+async def start_of(view: Reading, incident: Incident) -> Start | None:
     """Where an incident's escalation goes on if nobody does anything; None when it does not."""
-    begin = Position(0, 0)
     if incident.state == "acknowledged" and incident.ack_until is not None:
-        return Start(begin, max(view.now, incident.ack_until))
-    if incident.state != "triggered" or incident.escalation not in ("waiting", "running", "fallback"):
+        return Start(BEGIN, max(view.now, incident.ack_until))
+    if incident.state != "triggered" or incident.escalation not in ("waiting", "held", "running", "fallback"):
         return None
-    told = await last_told(view, incident, rules)
+    told = await last_told(view, incident)
     at = view.now
     if told is not None and told.alive:
         at = max(at, ends_at(told) or (told.first_due or at) + told.delay_s * SECOND)
@@ -81,52 +94,67 @@ async def start_of(view: Reading, incident: Incident, rules: Rules) -> Start | N
         at,
         await reached_anybody(view, incident) or bool(told and told.alive),
         incident.escalation == "fallback",
+        incident.policy_id if incident.escalation == "running" else None,
+        await have_it(view, incident),
     )
 
 
-async def ahead_of(view: Reading, incident: Incident, rules: Rules) -> Ahead | None:
+async def ahead_of(view: Reading, incident: Incident) -> Ahead | None:
     """What an incident's escalation will do if nobody does anything; None when it will do nothing."""
-    start = await start_of(view, incident, rules)
-    return None if start is None else await ahead(view, rules, urgency_of(incident), start)
+    start = await start_of(view, incident)
+    return None if start is None else await ahead(view, incident, start)
 
 
-async def ahead(view: Reading, rules: Rules, urgency: Urgency, start: Start) -> Ahead:
+async def ahead(view: Reading, incident: Incident, start: Start) -> Ahead:
     """What an escalation will do from `start` on."""
-    if rules.policy is None:
-        told = Step("console", start.at, start.position, plan_level([console(UNCONFIGURED)], "high"))
-        return Ahead(rules, (told,), None, reached=True)
+    first = await rules_of(_at(view, start.at), incident)
     if start.fallback_told:
-        return Ahead(rules, (), start.at, reached=start.reached)
+        return Ahead(first, (), start.at, reached=start.reached)
     steps: list[Step] = []
-    at, position, reached = start.at, start.position, start.reached
+    at, position, reached, policy_id = start.at, start.position, start.reached, start.policy_id
+    drawn: dict[int, list[int]] = {}
     while len(steps) < MOST_STEPS:
-        found = await turns(_at(view, at), rules.policy, position, urgency)
+        rules = await rules_of(_at(view, at), incident)
+        if policy_id is not None and rules.id != policy_id:
+            position, reached = BEGIN, False
+        policy_id = rules.id
+        if rules.waits_until is not None and rules.waits_until > at:
+            steps.append(Step("wait", at, position, LevelPlan((), ()), rules=rules, until=rules.waits_until))
+            at = rules.waits_until
+            continue
+        if rules.policy is None:
+            told = Step("console", at, position, plan_level([console(UNCONFIGURED)], "high"), rules=rules)
+            return Ahead(first, (*steps, told), None, reached=True)
+        found = await turns(_at(view, at), rules, position, start.have, drawn)
         for turn in found:
-            delay_s = rules.policy.levels[turn.position.level].delay_s
-            steps.append(Step("level", at, turn.position, turn.plan, delay_s))
+            level = rules.policy.levels[turn.position.level]
+            each = level.ack == "all" and len(turn.plan.people) > 1
+            steps.append(Step("level", at, turn.position, turn.plan, level.delay_s, rules, each=each))
+            for team_id, person_id in turn.plan.turns:
+                drawn.setdefault(team_id, []).append(person_id)
         if not found or not found[-1].plan.pages:
-            return await _ended(view, Ahead(rules, tuple(steps), at, reached), urgency)
+            return await _ended(view, Ahead(first, tuple(steps), at, reached), rules)
         last = steps[-1]
         at, reached = _until(last), True
         position = Position(last.position.level + 1, last.position.round)
-    return Ahead(rules, tuple(steps), None, reached, cut=True)
+    return Ahead(first, tuple(steps), None, reached, cut=True)
 
 
-async def _ended(view: Reading, known: Ahead, urgency: Urgency) -> Ahead:
+async def _ended(view: Reading, known: Ahead, rules: Rules) -> Ahead:
     """Adds who is told rather than nobody, where it comes to that."""
-    policy, at = known.rules.policy, known.ends_at
+    policy, at = rules.policy, known.ends_at
     assert policy is not None
     assert at is not None
     if known.reached:
         return known
     beyond = Position(len(policy.levels), 0)
     if policy.fallback:
-        plan = await fallback_plan(_at(view, at), policy, urgency)
-        step = Step("fallback", at, beyond, plan, policy.levels[-1].delay_s)
+        plan = await fallback_plan(_at(view, at), policy, rules.urgency)
+        step = Step("fallback", at, beyond, plan, policy.levels[-1].delay_s, rules)
         known = replace(known, steps=(*known.steps, step))
         if plan.pages:
             return replace(known, ends_at=_until(step), reached=True)
-    last_resort = Step("console", at, beyond, plan_level([console(LAST_RESORT)], "high"))
+    last_resort = Step("console", at, beyond, plan_level([console(LAST_RESORT)], "high"), rules=rules)
     return replace(known, steps=(*known.steps, last_resort))
 
 

@@ -18,19 +18,37 @@ from app.incidents.incident import Incident, Resolution
 from app.incidents.respond import NoSuchIncident
 from app.incidents.states import OPEN_STATES
 from app.incidents.tables import timeline
+from app.paging import joining, joint, redirect
 from app.paging.links import Expired, Link
 from app.store import resources
 from app.store.database import Reading, Writing
 
-Said = Literal["acknowledged", "taken_over", "snoozed", "escalated", "resolved", "already", "held", "stale", "over"]
-"""`already`: the same person had done just that. `over`: the incident is no longer open. Those and `held`, `stale`
-changed nothing."""
+Said = Literal[
+    "acknowledged",
+    "counted",
+    "taken_over",
+    "snoozed",
+    "escalated",
+    "resolved",
+    "joined",
+    "declined",
+    "already",
+    "held",
+    "each",
+    "stale",
+    "over",
+]
+"""`counted`: acknowledged for oneself, and others must too. `already`: the same person had done just that. `over`: the
+incident is no longer open. `each`: it is not known whose acknowledgement it would be. Those and `held`, `stale` changed
+nothing."""
 
-DONE: frozenset[Said] = frozenset({"acknowledged", "taken_over", "snoozed", "escalated", "resolved"})
+DONE: frozenset[Said] = frozenset(
+    {"acknowledged", "counted", "taken_over", "snoozed", "escalated", "resolved", "joined", "declined"}
+)
 """Answers after which something is different."""
 
 _KINDS = {"acknowledge": "acknowledged", "snooze": "snoozed", "escalate": "escalated", "resolve": "resolved"}
-_DEEDS = (*_KINDS.values(), "ack_expired", "reopened")
+_DEEDS = (*_KINDS.values(), "ack_expired", "reopened", "reassigned", "policy_changed")
 """Entries of the timeline that raise the epoch."""
 
 
@@ -90,14 +108,29 @@ async def _did_it(tx: Writing, incident: Incident, link: Link) -> bool:
 async def _act(tx: Writing, incident: Incident, link: Link, wish: Wish) -> Said:
     match link.action:
         case "acknowledge":
-            await respond.acknowledge(tx, link.number, link.actor)
-            return "taken_over" if incident.state == "acknowledged" else "acknowledged"
+            return await _acknowledge(tx, incident, link, wish)
         case "snooze":
             await respond.snooze(tx, link.number, link.actor, wish.snooze_s)
             return "snoozed"
         case "escalate":
-            await respond.escalate(tx, link.number, link.actor)
+            await redirect.escalate(tx, link.number, link.actor)
             return "escalated"
         case "resolve":
             await respond.resolve(tx, link.number, link.actor, wish.resolution)
             return "resolved"
+        case "join" | "decline":
+            assert link.person_id is not None
+            accept = link.action == "join"
+            await joining.reply(tx, link.number, link.actor, link.person_id, accept=accept)
+            return "joined" if accept else "declined"
+
+
+async def _acknowledge(tx: Writing, incident: Incident, link: Link, wish: Wish) -> Said:
+    """Where each of several must acknowledge, it counts for the link's person; taking over counts for everybody."""
+    if incident.awaiting and link.person_id is None and not wish.take_over:
+        return "each"
+    had = await joint.have_it(tx, incident)
+    after = await joint.acknowledge(tx, link.number, link.actor, link.person_id, for_everybody=wish.take_over)
+    if after.state == "triggered":
+        return "already" if link.person_id in had else "counted"
+    return "taken_over" if incident.state == "acknowledged" else "acknowledged"

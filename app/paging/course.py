@@ -5,23 +5,28 @@ What `escalate.py` does and what `ahead.py` foretells is decided here, so that t
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import and_, func, select
+from sqlalchemy import case as when
 
 from app.clock import SECOND, Micros
-from app.incidents.incident import Incident
-from app.incidents.service import Service
+from app.incidents.incident import Assigned, Incident
+from app.incidents.service import Case, Service
 from app.paging.plan import LevelPlan, Position, Reached, next_position, plan_level
-from app.paging.policy import Policy
-from app.paging.recipients import find
-from app.paging.tables import attempts, pages
+from app.paging.policy import Level, Policy, Target
+from app.paging.recipients import Drawn, find
+from app.paging.tables import ASKED, attempts, pages
 from app.people.person import Urgency
 from app.store import resources
 from app.store.database import Reading
 
-FALLBACK_DELAY_S = 300
-"""For how long the fallback may answer where no policy says any more how long a level may."""
+DELAY_S = 300
+"""How long a level has where no policy says so."""
+EACH = "each of you must acknowledge"
+MOST_GIVEN = 10
+"""People that an incident is given to at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,18 @@ class Rules:
     policy: Policy | None
     id: int | None = None
     version: int | None = None
+    urgency: Urgency = "high"
+    """By this people's own rules are chosen."""
+    because: str = ""
+    """Why these and not the service's usual ones."""
+    waits_until: Micros | None = None
+    """Nobody is told before."""
+    given_by: str = ""
+    """Who gave it to the people of the first level, which is not the policy's then."""
+
+
+NOTHING = Rules(None)
+"""No policy is configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +72,70 @@ class LastTold:
     """When the first of its pages was due, or will be."""
 
 
-async def rules_of(view: Reading, service_id: int | None) -> Rules:
-    """The rules for incidents of a service, as they are now."""
+async def rules_of(view: Reading, incident: Incident) -> Rules:
+    """The rules for an incident, as they are now."""
+    service = await _service(view, incident.service_id)
+    case = service.case_at(incident.priority, view.now) if service else None
+    usual = service.policy_id if service else None
+    assigned = incident.assigned or {}
+    wanted = assigned.get("policy_id") or (case.policy_id if case else None) or usual
+    policy = (await resources.load(view, "policy", [int(wanted)])).get(int(wanted)) if wanted else None
+    rules = (
+        Rules(Policy.model_validate(policy.document), policy.id, policy.version, urgency_of(incident))
+        if policy
+        else Rules(None, urgency=urgency_of(incident))
+    )
+    if service and case:
+        rules = _in_case(service, case, rules, incident.priority, view.now)
+    return given_to(rules, assigned)
+
+
+async def _service(view: Reading, service_id: int | None) -> Service | None:
     if service_id is None:
-        return Rules(None)
-    found = (await resources.load(view, "service", [service_id])).get(service_id)
-    policy_id = Service.model_validate(found.document).policy_id if found else None
-    if policy_id is None:
-        return Rules(None)
-    policy = (await resources.load(view, "policy", [int(policy_id)])).get(int(policy_id))
-    return Rules(Policy.model_validate(policy.document), policy.id, policy.version) if policy else Rules(None)
-
-
-async def last_told(view: Reading, incident: Incident, rules: Rules) -> LastTold | None:
-    """What became of what was told last; None when nothing was told since paging began anew."""
-    known = _told_last(incident, rules)
-    if known is None:
         return None
-    told, delay_s = known
+    found = (await resources.load(view, "service", [service_id])).get(service_id)
+    return Service.model_validate(found.document) if found else None
+
+
+def _in_case(service: Service, case: Case, rules: Rules, priority: str, now: Micros) -> Rules:
+    urgency = case.urgency or rules.urgency
+    hours = {"any": "", "support": "in support hours", "outside": "outside support hours"}[case.hours]
+    of = f"for {priority}" if case.priorities else ""
+    because = " ".join(part for part in (of, hours) if part) or "for all incidents"
+    until = service.opens_at(now) if case.wait and urgency == "low" else None
+    return replace(rules, urgency=urgency, because=because, waits_until=until)
+
+
+def given_to(rules: Rules, assigned: Assigned) -> Rules:
+    """The rules for an incident that somebody gave to others, or wants told now: nothing waits. Pure.
+
+    People that it was given to are told before the first level of the policy.
+    """
+    if assigned:
+        rules = replace(rules, waits_until=None)
+    people = assigned.get("people")
+    if not people:
+        return rules
+    first = Level(
+        targets=tuple(Target(kind="person", id=one) for one in people[:MOST_GIVEN]),
+        delay_s=rules.policy.levels[0].delay_s if rules.policy else DELAY_S,
+    )
+    by = assigned.get("by", "somebody")
+    if rules.policy is None:
+        return replace(rules, policy=Policy(name="given", levels=(first,), repeat=2), given_by=by)
+    return replace(rules, policy=rules.policy.model_copy(update={"levels": (first, *rules.policy.levels)}), given_by=by)
+
+
+def follows_another(incident: Incident, rules: Rules) -> bool:
+    """Whether the level that was told last was another policy's: the new one is to begin with its first level. Pure."""
+    return incident.escalation == "running" and incident.policy_id != rules.id
+
+
+async def last_told(view: Reading, incident: Incident) -> LastTold | None:
+    """What became of what was told last; None when nothing was told since paging began anew."""
+    told = _told_last(incident)
+    if told is None:
+        return None
     of_level = (
         pages.c.incident_id == incident.id,
         pages.c.epoch == incident.epoch,
@@ -82,8 +145,8 @@ async def last_told(view: Reading, incident: Incident, rules: Rules) -> LastTold
     # A fallback counts once it is on its way after a failure: until then it has no time.
     planned = pages.c.due_at > 0
     counted = select(
-        func.sum(case((and_(planned, pages.c.state.in_(("waiting", "sent"))), 1), else_=0)),
-        func.min(case((planned, pages.c.due_at))),
+        func.sum(when((and_(planned, pages.c.state.in_(("waiting", "sent"))), 1), else_=0)),
+        func.min(when((planned, pages.c.due_at))),
     ).where(*of_level)
     alive, due = (await view.conn.execute(counted)).one()
     first = (
@@ -91,38 +154,47 @@ async def last_told(view: Reading, incident: Incident, rules: Rules) -> LastTold
             select(func.min(attempts.c.started_at)).join(pages, pages.c.id == attempts.c.page_id).where(*of_level)
         )
     ).scalar()
-    return LastTold(delay_s, bool(alive), first, due)
+    return LastTold(incident.told_s or DELAY_S, bool(alive), first, due)
 
 
-def _told_last(incident: Incident, rules: Rules) -> tuple[int, int] | None:
-    """As which level the pages of what was told last are written, and how many seconds it has."""
+def _told_last(incident: Incident) -> int | None:
+    """As which level the pages of what was told last are written."""
     if incident.escalation == "fallback":
-        return incident.level, rules.policy.levels[-1].delay_s if rules.policy else FALLBACK_DELAY_S
-    if incident.escalation != "running" or incident.level == 0 or rules.policy is None:
-        return None
-    told = incident.level - 1
-    return (told, rules.policy.levels[told].delay_s) if told < len(rules.policy.levels) else None
+        return incident.level
+    return incident.level - 1 if incident.escalation == "running" and incident.level else None
 
 
 async def reached_anybody(view: Reading, incident: Incident) -> bool:
     """Whether a page was sent since paging began anew."""
     sent = select(func.count()).where(
-        pages.c.incident_id == incident.id, pages.c.epoch == incident.epoch, pages.c.state == "sent"
+        pages.c.incident_id == incident.id,
+        pages.c.epoch == incident.epoch,
+        pages.c.state == "sent",
+        pages.c.level != ASKED,
     )
     return bool((await view.conn.execute(sent)).scalar_one())
 
 
-async def turns(view: Reading, policy: Policy, at: Position, urgency: Urgency) -> list[Turn]:
+async def turns(
+    view: Reading, rules: Rules, at: Position, have: Collection[int] = (), drawn: Drawn | None = None
+) -> list[Turn]:
     """Whose turn it is: levels that reach nobody, and after them the first that reaches somebody, where there is one.
 
-    Each level is asked once: where none of them reaches anybody, more rounds would not either.
+    Each level is asked once: where none of them reaches anybody, more rounds would not either. Who is in `have` has
+    acknowledged, and is not told again.
     """
     found: list[Turn] = []
-    while len(found) < len(policy.levels):
+    policy = rules.policy
+    while policy is not None and len(found) < len(policy.levels):
         position = next_position(at, len(policy.levels), policy.repeat)
         if position is None:
             break
-        found.append(Turn(position, plan_level(await find(view, policy.levels[position.level].targets), urgency)))
+        given = f"given to them by {rules.given_by}" if rules.given_by and not position.level else ""
+        targets = await find(view, policy.levels[position.level].targets, drawn, given)
+        plan = plan_level(targets, rules.urgency, have)
+        if policy.levels[position.level].ack == "all" and len(plan.people) > 1:
+            plan = replace(plan, pages=tuple(replace(one, reason=f"{one.reason}; {EACH}") for one in plan.pages))
+        found.append(Turn(position, plan))
         if found[-1].plan.pages:
             break
         at = Position(position.level + 1, position.round)

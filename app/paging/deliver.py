@@ -21,13 +21,14 @@ from sqlalchemy import bindparam, func, insert, select, update
 from app.clock import SECOND, Micros
 from app.incidents import ledger
 from app.incidents.incident import Entry, Incident
+from app.incidents.states import OPEN_STATES
 from app.notifiers.notifier import Accepted, Delivered, Message, Outcome, Refused, TryAgain, Unknown
 from app.notifiers.text import clean
 from app.paging import links
 from app.paging.escalate import deliver_job
 from app.paging.facts import facts_of
 from app.paging.retry import MAX_TRIES, Again, Done, Failed, after_send, outcome_name
-from app.paging.tables import attempts, pages
+from app.paging.tables import ASKED, attempts, pages
 from app.store import jobs
 from app.store.database import Writing
 
@@ -120,7 +121,9 @@ async def begin(tx: Writing, job: jobs.Job, maker: LinkMaker) -> Try | None:
 
 
 def needed(page: Any, incident: Incident) -> bool:
-    """Whether a waiting page is still to be sent."""
+    """Whether a waiting page is still to be sent. Who was asked to join is told as long as the incident is open."""
+    if page.level == ASKED:
+        return incident.state in OPEN_STATES
     return incident.state == "triggered" and incident.epoch == page.epoch
 
 
@@ -212,7 +215,7 @@ async def start_next_way(tx: Writing, page: Any, incident: Incident, rank: int) 
 
     When nothing of the level is left, so does the next level.
     """
-    if incident.epoch != page.epoch or incident.state != "triggered":
+    if not needed(page, incident):
         return
     of_level = (
         pages.c.incident_id == page.incident_id,
@@ -240,7 +243,7 @@ async def start_next_way(tx: Writing, page: Any, incident: Incident, rank: int) 
         await jobs.add(tx, [deliver_job(incident.id, following, tx.now, rank)])
         return
     left = select(func.count()).where(*of_level, pages.c.state.in_(("waiting", "sent")))
-    if not (await tx.conn.execute(left)).scalar_one():
+    if page.level != ASKED and not (await tx.conn.execute(left)).scalar_one():
         await jobs.pull(tx, incident.id, ["escalate"], tx.now)
 
 

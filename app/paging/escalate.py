@@ -19,21 +19,23 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
-from app.clock import SECOND, Micros
+from app.clock import SECOND, Micros, spoken
 from app.incidents import ledger, turn
-from app.incidents.incident import Entry, Incident
+from app.incidents.incident import Entry, Incident, begin_anew
+from app.paging import joint
 from app.paging.course import (
+    NOTHING,
     Rules,
     ends_at,
     fallback_plan,
+    follows_another,
     last_told,
     reached_anybody,
     rules_of,
     turns,
-    urgency_of,
 )
 from app.paging.plan import LevelPlan, Missed, PlannedPage, Position, Reached, plan_level
-from app.paging.recipients import LAST_RESORT, UNCONFIGURED, console
+from app.paging.recipients import LAST_RESORT, UNCONFIGURED, console, take_turns
 from app.paging.tables import pages
 from app.store import jobs
 from app.store.database import Writing
@@ -65,8 +67,7 @@ async def escalate(tx: Writing, job: jobs.Job, lease: Micros) -> Escalated:
     if incident is None or incident.epoch != job.payload["epoch"] or incident.state != "triggered":
         await jobs.finish(tx, job)
         return Escalated()
-    rules = await rules_of(tx, incident.service_id)
-    wait_until = await _level_before_ends(tx, incident, rules)
+    wait_until = await _level_before_ends(tx, incident)
     if wait_until is not None and wait_until > tx.now:
         await jobs.put_back(tx, job, wait_until)
         return Escalated()
@@ -74,6 +75,14 @@ async def escalate(tx: Writing, job: jobs.Job, lease: Micros) -> Escalated:
         return await _exhausted(
             tx, job, incident, "the fallback was told too and nobody acknowledged", "nor did the fallback"
         )
+    if incident.awaiting and await joint.settle(tx, incident):
+        await jobs.finish(tx, job)
+        return Escalated()
+    rules = await rules_of(tx, incident)
+    if follows_another(incident, rules):
+        return await _by_another(tx, job, incident, rules)
+    if rules.waits_until is not None and rules.waits_until > tx.now:
+        return await _hold(tx, job, incident, rules, rules.waits_until)
     done = await _tell(tx, job, incident, rules, lease)
     await _mark_late(tx, incident, tx.now - job.due_at)
     return done
@@ -90,9 +99,46 @@ async def _mark_late(tx: Writing, incident: Incident, late: Micros) -> None:
     await tx.conn.execute(update(pages).where(*planned_now).values(due_at=pages.c.due_at - late))
 
 
-async def _level_before_ends(tx: Writing, incident: Incident, rules: Rules) -> Micros | None:
+async def _by_another(tx: Writing, job: jobs.Job, incident: Incident, rules: Rules) -> Escalated:
+    """Another policy is followed than before: from its first level."""
+    name = rules.policy.name if rules.policy else "no policy"
+    why = f", {rules.because}" if rules.because else ""
+    entry = Entry("policy_changed", "tocsin", f"from here on {name} is followed{why}: paging begins anew")
+    await ledger.record(tx, [(incident.id, entry)])
+    await jobs.finish(tx, job)
+    await begin_again(tx, incident)
+    return Escalated()
+
+
+async def begin_again(tx: Writing, incident: Incident) -> None:
+    """Paging begins anew from the first level. The incident is saved."""
+    begin_anew(incident)
+    await page_now(tx, incident)
+    await ledger.save(tx, [incident])
+
+
+async def page_now(tx: Writing, incident: Incident) -> None:
+    """Adds the job of an escalation that begins anew; of the one before there may be one that will do nothing."""
+    await jobs.add(tx, [jobs.NewJob("escalate", incident.id, tx.now, {"epoch": incident.epoch}, rank=turn.FIRST)])
+
+
+async def _hold(tx: Writing, job: jobs.Job, incident: Incident, rules: Rules, until: Micros) -> Escalated:
+    """Nobody is told before support hours begin. Said once, however often it is looked at."""
+    if incident.held_until != until:
+        why = f"urgency is low and this is {rules.because}" if rules.because else "urgency is low"
+        entry = Entry("paging_waits", "tocsin", f"nobody is told before {spoken(until)}: {why}", {"until": until})
+        await ledger.record(tx, [(incident.id, entry)])
+        incident.held_until = until
+        if incident.escalation == "waiting":
+            incident.escalation = "held"
+        await ledger.save(tx, [incident])
+    await jobs.put_back(tx, job, until)
+    return Escalated()
+
+
+async def _level_before_ends(tx: Writing, incident: Incident) -> Micros | None:
     """When what was told last has had its time; None when that was nothing, or all of its pages have failed."""
-    told = await last_told(tx, incident, rules)
+    told = await last_told(tx, incident)
     if told is None or not told.alive:
         return None
     until = ends_at(told)
@@ -109,19 +155,24 @@ async def _tell(tx: Writing, job: jobs.Job, incident: Incident, rules: Rules, le
     if rules.policy is None:
         return await _unconfigured(tx, job, incident, lease)
     claimed: list[jobs.Job] = []
-    told = await turns(tx, rules.policy, Position(incident.level, incident.round), urgency_of(incident))
+    have = await joint.have_it(tx, incident)
+    told = await turns(tx, rules, Position(incident.level, incident.round), have)
     for each in told:
         incident.level, incident.round = each.position.level, each.position.round
         incident.policy_id, incident.policy_version = rules.id, rules.version
+        level = rules.policy.levels[each.position.level]
+        incident.told_s = level.delay_s
         claimed = await _write_level(tx, incident, each.plan, rules, lease, _crowd(job))
+        await take_turns(tx, each.plan.turns)
+        if level.ack == "all" and (incident.awaiting or len(each.plan.people) > 1):
+            await joint.ask_all(tx, incident, each.plan.people)
         incident.level += 1
         incident.escalation = "running"
     if not told or not told[-1].plan.pages:
         return await _ended(tx, job, incident, rules, lease)
     await ledger.save(tx, [incident])
     following = turn.rank(turn.REPEAT if incident.round else turn.NEXT, _crowd(job))
-    waits = rules.policy.levels[told[-1].position.level].delay_s * SECOND
-    await jobs.put_back(tx, job, tx.now + waits, rank=following)
+    await jobs.put_back(tx, job, tx.now + incident.told_s * SECOND, rank=following)
     return Escalated(pages=len(told[-1].plan.pages), claimed=tuple(claimed))
 
 
@@ -133,7 +184,7 @@ def _crowd(job: jobs.Job) -> int:
 async def _write_level(
     tx: Writing, incident: Incident, plan: LevelPlan, rules: Rules, lease: Micros, crowd: int = 0
 ) -> list[jobs.Job]:
-    claimed = await _write_pages(tx, incident, plan.pages, rules, lease, crowd)
+    claimed = await write_pages(tx, incident, plan.pages, rules, lease, crowd)
     told = ", ".join(dict.fromkeys(page.recipient for page in plan.pages)) or "nobody"
     level = f"level {incident.level + 1}" + (f", round {incident.round + 1}" if incident.round else "")
     missed = "".join(f"; {one.reason}" for one in plan.missed)
@@ -147,6 +198,9 @@ async def _write_level(
             "policy_id": None if rules.id is None else str(rules.id),
             "policy_version": rules.version,
             "missed": _missed(plan),
+            "delay_s": incident.told_s,
+            "because": rules.because,
+            "given_by": rules.given_by,
         },
     )
     await ledger.record(tx, [(incident.id, entry)])
@@ -161,9 +215,19 @@ def _missed(plan: LevelPlan) -> list[dict[str, str | None]]:
     ]
 
 
-async def _write_pages(
-    tx: Writing, incident: Incident, planned: tuple[PlannedPage, ...], rules: Rules, lease: Micros, crowd: int = 0
+async def write_pages(
+    tx: Writing,
+    incident: Incident,
+    planned: tuple[PlannedPage, ...],
+    rules: Rules,
+    lease: Micros,
+    crowd: int = 0,
+    level: int | None = None,
 ) -> list[jobs.Job]:
+    """Writes pages and the jobs that send them, as the incident's level or another; answers the jobs that are claimed.
+
+    A lease of 0 claims none for the caller.
+    """
     if not planned:
         return []
     before = await _pages_before(tx, incident)
@@ -174,7 +238,7 @@ async def _write_pages(
             "number": before + place,
             "epoch": incident.epoch,
             "round": incident.round,
-            "level": incident.level,
+            "level": incident.level if level is None else level,
             "person_id": page.person_id,
             "channel_id": page.channel_id,
             "method_id": page.method_id,
@@ -185,6 +249,7 @@ async def _write_pages(
             "policy_version": rules.version,
             "schedule_id": page.schedule_id,
             "fallback": page.fallback,
+            "urgency": rules.urgency,
             # A fallback has no time of its own: it gets one when the page before it fails.
             "due_at": 0 if page.fallback else tx.now + page.delay_s * SECOND,
             "state": "waiting",
@@ -193,9 +258,9 @@ async def _write_pages(
         for place, page in enumerate(planned, start=1)
     ]
     await tx.conn.execute(insert(pages), rows)
-    rank = turn.rank(turn.of(incident.level, incident.round), crowd)
+    rank = turn.rank(turn.of(max(0, rows[0]["level"]), incident.round), crowd)
     due = [deliver_job(incident.id, row["id"], row["due_at"], rank) for row in rows if not row["fallback"]]
-    at_once = [one for one in due if one.due_at <= tx.now][:CLAIMED_AT_ONCE]
+    at_once = [one for one in due if one.due_at <= tx.now][: CLAIMED_AT_ONCE if lease else 0]
     await jobs.add(tx, [one for one in due if one not in at_once])
     return await jobs.add_claimed(tx, at_once, lease)
 
@@ -214,7 +279,7 @@ def deliver_job(incident_id: int, page_id: int, due_at: Micros, rank: int = turn
 
 async def _unconfigured(tx: Writing, job: jobs.Job, incident: Incident, lease: Micros) -> Escalated:
     plan = plan_level([console(UNCONFIGURED)], "high")
-    claimed = await _write_level(tx, incident, plan, Rules(None), lease, _crowd(job))
+    claimed = await _write_level(tx, incident, plan, NOTHING, lease, _crowd(job))
     incident.level, incident.escalation = 1, "exhausted"
     await ledger.save(tx, [incident])
     await jobs.finish(tx, job)
@@ -235,7 +300,7 @@ async def _tell_fallback(
 ) -> Escalated | None:
     """Tells the policy's fallback; None when it leads to nobody either."""
     assert rules.policy is not None
-    plan = await fallback_plan(tx, rules.policy, urgency_of(incident))
+    plan = await fallback_plan(tx, rules.policy, rules.urgency)
     incident.policy_id, incident.policy_version = rules.id, rules.version
     missed = "; ".join(one.reason for one in plan.missed)
     detail = {"policy_id": str(rules.id), "policy_version": rules.version, "missed": _missed(plan)}
@@ -248,10 +313,10 @@ async def _tell_fallback(
     entry = Entry("fallback_told", "tocsin", said, detail)
     # The entry first: a story that is read in order says why before it says who.
     await ledger.record(tx, [(incident.id, entry)])
-    claimed = await _write_pages(tx, incident, plan.pages, rules, lease, _crowd(job))
-    incident.escalation = "fallback"
+    claimed = await write_pages(tx, incident, plan.pages, rules, lease, _crowd(job))
+    incident.escalation, incident.told_s = "fallback", rules.policy.levels[-1].delay_s
     await ledger.save(tx, [incident])
-    await jobs.put_back(tx, job, tx.now + rules.policy.levels[-1].delay_s * SECOND)
+    await jobs.put_back(tx, job, tx.now + incident.told_s * SECOND)
     return Escalated(pages=len(plan.pages), claimed=tuple(claimed))
 
 
@@ -260,7 +325,7 @@ async def _exhausted(tx: Writing, job: jobs.Job, incident: Incident, told: str, 
     undelivered = not await reached_anybody(tx, incident)
     found: list[Reached | Missed] = [console(LAST_RESORT)] if undelivered else []
     if found:
-        await _write_pages(tx, incident, plan_level(found, "high").pages, Rules(None), lease=0)
+        await write_pages(tx, incident, plan_level(found, "high").pages, NOTHING, lease=0)
     why = f"no level reached anybody{', ' + nor if nor else ''}" if undelivered else told
     kind = "undelivered" if undelivered else "policy_exhausted"
     await ledger.record(tx, [(incident.id, Entry(kind, "tocsin", f"the policy has ended: {why}"))])

@@ -55,6 +55,7 @@ class Facts:
             round=page.round,
             url=url,
             due_at=page.due_at,
+            urgency=page.urgency or ("high" if incident.urgency == "high" else "low"),
         )
         if plain:
             return minimal(told, incident, self.now)

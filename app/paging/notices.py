@@ -21,7 +21,7 @@ from app.store import jobs, resources
 from app.store.database import Reading, Writing
 from app.store.jobs import NewJob
 
-NoticeKind = Literal["shift", "gap", "swap", "drill", "drill_failed", "code", "calendar"]
+NoticeKind = Literal["shift", "gap", "swap", "drill", "drill_failed", "code", "test", "calendar"]
 
 MAX_TITLE = 500
 MAX_TEXT = 8_000

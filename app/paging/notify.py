@@ -27,7 +27,7 @@ NOT_KEPT = "(the code is not kept)"
 
 EndState = Literal["sent", "failed", "expired"]
 
-_TESTS = ("drill", "code")
+_TESTS = ("drill", "code", "test")
 """Kinds that say of themselves that nothing is broken."""
 
 

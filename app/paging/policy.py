@@ -22,11 +22,17 @@ class Target(BaseModel):
         max_length=MAX_ROLE,
         description="Of a schedule: only who is on call in this role, such as secondary. None: everybody on call in it.",
     )
+    pick: Literal["all", "next"] = Field(
+        default="all",
+        description="Of a team: every member, or one, in turns: whoever was told least lately and can be reached.",
+    )
 
     @model_validator(mode="after")
-    def _role_of_a_schedule(self) -> Target:
+    def _fits_its_kind(self) -> Target:
         if self.role is not None and self.kind != "schedule":
             raise ValueError(f"`role` has a meaning for schedules only; leave it out for a {self.kind}")
+        if self.pick != "all" and self.kind != "team":
+            raise ValueError(f"`pick` has a meaning for teams only; leave it out for a {self.kind}")
         return self
 
 
@@ -37,6 +43,16 @@ class Level(BaseModel):
 
     targets: tuple[Target, ...] = Field(min_length=1, max_length=20)
     delay_s: int = Field(default=300, ge=10, le=86_400)
+    ack: Literal["any", "all"] = Field(
+        default="any",
+        description="all: each of its people must acknowledge; until then the levels after it are told too.",
+    )
+
+    @model_validator(mode="after")
+    def _people_acknowledge(self) -> Level:
+        if self.ack == "all" and all(target.kind == "channel" for target in self.targets):
+            raise ValueError("`ack: all` needs people: a channel can't acknowledge for itself")
+        return self
 
 
 class Policy(BaseModel):

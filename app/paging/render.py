@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from app.clock import SECOND, Micros, spoken
 from app.incidents.incident import Incident
@@ -22,6 +23,7 @@ class PageFacts:
     round: int
     url: str
     due_at: Micros
+    urgency: Literal["high", "low"] = "high"
     links: tuple[tuple[str, str], ...] = ()
 
 
@@ -30,11 +32,12 @@ def message(page: PageFacts, incident: Incident, now: Micros) -> Message:
     since = spoken(incident.opened_at)
     alerts = "1 alert" if incident.alerts == 1 else f"{incident.alerts} alerts"
     where = f"Service: {page.service}" if page.service else "No service"
-    told = f"Level {page.level + 1}" + (f", round {page.round + 1}" if page.round else "")
+    level = "" if page.level < 0 else f"Level {page.level + 1}, "
+    told = level + (f"round {page.round + 1}, " if page.round and level else "")
     lines = (
         f"{incident.priority} · {incident.severity} · {where}",
         f"Since {since}, {alerts} ({incident.open_alerts} firing)" if incident.alerts else f"Since {since}",
-        f"Why you: {page.reason} ({told}, page {page.number})",
+        f"Why you: {page.reason} ({told}page {page.number})",
     )
     return Message(
         id=f"tocsin-{page.id}",
@@ -44,7 +47,7 @@ def message(page: PageFacts, incident: Incident, now: Micros) -> Message:
         url=page.url,
         priority=incident.priority,
         severity=incident.severity,
-        urgency="high" if incident.urgency == "high" else "low",
+        urgency=page.urgency,
         incident=incident.number,
         service=page.service,
         to=page.recipient,

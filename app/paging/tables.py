@@ -6,6 +6,9 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text,
 
 from app.store.metadata import Document, Id, Instant, metadata
 
+ASKED = -1
+"""As which level the pages of somebody are written who was asked to join."""
+
 pages = Table(
     "pages",
     metadata,
@@ -25,6 +28,7 @@ pages = Table(
     Column("policy_version", Integer),
     Column("schedule_id", Id),
     Column("fallback", Boolean, nullable=False),
+    Column("urgency", Text),
     Column("due_at", Instant, nullable=False),
     Column("state", Text, nullable=False),
     Column("outcome", Text),
@@ -36,6 +40,15 @@ pages = Table(
 """`state`: waiting (its time has not come, or a try is due), sent (delivered or accepted), failed (refused, or tries ran
 out), quarantined (it can't even be tried: counts as failed, and is tried again each minute), not_needed (somebody had it
 before its time). A `fallback` waits without a due job until the one before it failed. Pages of one incident are numbered from 1 without gaps."""
+
+team_turns = Table(
+    "team_turns",
+    metadata,
+    Column("team_id", Id, ForeignKey("resources.id"), primary_key=True, autoincrement=False),
+    Column("person_id", Id, ForeignKey("resources.id"), primary_key=True, autoincrement=False),
+    Column("taken", Id, nullable=False),
+)
+"""Turns inside a team: the higher `taken`, the later somebody's last turn was. Who has no row has had none."""
 
 attempts = Table(
     "attempts",

@@ -11,6 +11,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Urgency = Literal["high", "low"]
+Hours = Literal["any", "quiet", "other"]
+CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+_Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 class ContactMethod(BaseModel):
@@ -35,6 +38,22 @@ class NotificationRule(BaseModel):
     contact_method: str = Field(description="The id or the label of one of the person's contact methods.")
     delay_s: int = Field(default=0, ge=0, le=86_400)
     urgency: Urgency = "high"
+    hours: Hours = Field(default="any", description="Followed only in the person's quiet hours, or only in all others.")
+
+
+class QuietHours(BaseModel):
+    """A window of the person's own local time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weekdays: tuple[_Weekday, ...] = Field(
+        default=("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
+        min_length=1,
+        max_length=7,
+        description="The days on which the window starts.",
+    )
+    start: str = Field(pattern=CLOCK, examples=["22:00"])
+    end: str = Field(pattern=CLOCK, examples=["07:00"], description="At or before `start` it is on the next day.")
 
 
 class Person(BaseModel):
@@ -58,6 +77,12 @@ class Person(BaseModel):
         max_length=40,
         description="Without rules every enabled contact method is tried in the order given, the next when one fails.",
     )
+    quiet_hours: tuple[QuietHours, ...] = Field(
+        default=(),
+        max_length=20,
+        description="Pages of low urgency wait until they end, unless a rule for low urgency says `hours: quiet`. Pages of "
+        "high urgency never wait.",
+    )
 
     @field_validator("time_zone")
     @classmethod
@@ -79,6 +104,8 @@ class Person(BaseModel):
                     f"rule names the contact method {rule.contact_method!r}, which this person does not have; "
                     f"known: {', '.join(sorted(known)) or 'none'}"
                 )
+            if rule.hours != "any" and not self.quiet_hours:
+                raise ValueError(f"a rule for {rule.hours} hours has no meaning without `quiet_hours`")
         return self
 
 
@@ -93,14 +120,26 @@ class Step(BaseModel):
     """Used only when those before it failed."""
 
 
-def steps(person: Person, urgency: Urgency) -> tuple[Step, ...]:
-    """How to reach a person for an urgency: their rules in order of delay, or all methods as fallbacks of the first."""
+def steps(person: Person, urgency: Urgency, *, quiet: bool = False) -> tuple[Step, ...]:
+    """How to reach a person for an urgency, in their quiet hours or in others.
+
+    Their rules in order of delay; where none fits, all methods as fallbacks of the first: nothing silences a person whole.
+    """
     usable = [method for method in person.contact_methods if method.enabled]
     named = {method.id: method for method in usable} | {method.label: method for method in usable if method.label}
-    rules = sorted((rule for rule in person.rules if rule.urgency == urgency), key=lambda rule: rule.delay_s)
+    fitting = ("any", "quiet" if quiet else "other")
+    rules = sorted(
+        (rule for rule in person.rules if rule.urgency == urgency and rule.hours in fitting),
+        key=lambda rule: rule.delay_s,
+    )
     chosen = [
         Step(method=named[rule.contact_method], delay_s=rule.delay_s) for rule in rules if rule.contact_method in named
     ]
     if chosen:
         return tuple(chosen)
     return tuple(Step(method=method, delay_s=0, fallback=place > 0) for place, method in enumerate(usable))
+
+
+def waits(person: Person, urgency: Urgency) -> bool:
+    """Whether a page of this urgency waits while the person has quiet hours."""
+    return urgency == "low" and not any(rule.urgency == "low" and rule.hours == "quiet" for rule in person.rules)

@@ -5,12 +5,12 @@ The same look as the one in the background, in the transaction of the edit: so o
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from app.rota.ahead import AHEAD
 from app.rota.gap_notices import schedules_in
 from app.rota.gap_words import warnings
-from app.rota.reach import reach, weight
+from app.rota.reach import Facts, Lost, Named, reach, weight
 from app.rota.reach_facts import facts_of
 from app.store import resources
 from app.store.database import Reading
@@ -25,8 +25,24 @@ LATER = "This is too much to be checked while it is saved; what is found ahead w
 
 
 async def of_policy(view: Reading, policy: Resource, notifiers: Container[str]) -> list[str]:
-    """Of the policy itself."""
-    return await _warned(view, [policy], notifiers)
+    """Of the policy itself, and of each target that leads to nobody whatever the hour."""
+    facts = (await facts_of(view, [policy], view.now, view.now + 1, notifiers))[policy.id]
+    return [*_in_vain(policy.name, facts), *await _warned(view, [policy], notifiers)][:MOST_WARNINGS]
+
+
+def _in_vain(name: str, facts: Facts) -> Iterator[str]:
+    places = [
+        *((f"level {place}", level) for place, level in enumerate(facts.levels, start=1)),
+        ("the fallback", facts.fallback),
+    ]
+    for where, leads in places:
+        for lead in leads:
+            match lead:
+                case Lost(reason):
+                    yield f"Policy {name!r}, {where}: {reason}."
+                case Named(people) if not any(facts.contacts[one].reachable for one in people if one in facts.contacts):
+                    names = " and ".join(facts.contacts[one].name for one in people if one in facts.contacts)
+                    yield f"Policy {name!r}, {where}: {names or 'somebody who was deleted'} can't be reached."
 
 
 async def of_schedule(view: Reading, schedule: Resource, notifiers: Container[str]) -> list[str]:

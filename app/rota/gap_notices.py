@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from app.clock import DAY, Micros
+from app.incidents.service import Service
 from app.paging.notices import Notice
 from app.people.team import Team
 from app.rota.gap_words import notice_text
@@ -35,7 +36,9 @@ async def notices_of(
 async def _who_hears(view: Reading, policy: Resource) -> tuple[list[int], list[int]]:
     """People and channels, each once."""
     services = [
-        one for one in await resources.listed(view, "service") if one.document.get("policy_id") == str(policy.id)
+        one
+        for one in await resources.listed(view, "service")
+        if str(policy.id) in Service.model_validate(one.document).policies()
     ]
     if not services:
         return [], []

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from app.incidents import ledger
 from app.incidents.incident import Entry, Incident
-from app.paging.tables import pages
+from app.paging.tables import ASKED, pages
 from app.store import jobs
 from app.store.database import Writing
 from app.store.jobs import Job
@@ -90,7 +90,10 @@ def _reached(incident: Incident, planned: Sequence[Any]) -> bool:
 
 async def _pages(tx: Writing, incident: Incident) -> list[Any]:
     question = select(pages.c.id, pages.c.state, pages.c.round, pages.c.level).where(
-        pages.c.incident_id == incident.id, pages.c.epoch == incident.epoch, pages.c.state.in_(("waiting", "sent"))
+        pages.c.incident_id == incident.id,
+        pages.c.epoch == incident.epoch,
+        pages.c.state.in_(("waiting", "sent")),
+        pages.c.level != ASKED,
     )
     return list((await tx.conn.execute(question)).all())
 

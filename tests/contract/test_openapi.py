@@ -26,8 +26,19 @@ _MATRIX = {
         ("POST", "/v1/incidents"),
         *(
             ("POST", f"/v1/incidents/{{number}}/{act}")
-            for act in ("acknowledge", "snooze", "escalate", "resolve", "reopen", "close", "notes")
+            for act in (
+                "acknowledge",
+                "snooze",
+                "escalate",
+                "resolve",
+                "reopen",
+                "close",
+                "notes",
+                "reassign",
+                "responders",
+            )
         ),
+        ("POST", "/v1/incidents/{number}/responders/{item_id}/reply"),
         ("POST", "/v1/dry-run"),
         ("POST", "/v1/schedules/{item_id}/overrides"),
         ("DELETE", "/v1/schedules/{item_id}/overrides/{override_id}"),
@@ -47,6 +58,7 @@ _MATRIX = {
         ("POST", "/v1/calendars/{item_id}/refresh"),
         ("POST", "/v1/people/{item_id}/contact-methods/{method_id}/code"),
         ("POST", "/v1/people/{item_id}/contact-methods/{method_id}/verify"),
+        ("POST", "/v1/people/{item_id}/contact-methods/{method_id}/test"),
     },
     "admin": {("GET", "/v1/keys")},
 }

@@ -196,3 +196,15 @@ async def test_the_proved_methods_of_many_people_are_read_at_once(database: str)
             return await verified(view, {key: Person.model_validate(one.document) for key, one in found.items()})
 
         assert await asked.story.store.read(question) == {ana.id: frozenset({"ana"}), ben.id: frozenset()}
+
+
+async def test_a_test_page_says_that_nothing_is_wrong_and_is_not_sent_too_often(database: str) -> None:
+    async with api(database) as asked:
+        ana = await asked.story.person("Ana")
+        for _ in range(3):
+            await asked.responder.done(202, "POST", path(ana, "test"))
+            page = await ana.is_paged("nothing is wrong")
+            assert (page["kind"], page["urgency"]) == ("test", "high")
+        problem = await asked.responder.refused(409, "POST", path(ana, "test"))
+        assert problem["code"] == "too_many_tests"
+        await asked.responder.refused(404, "POST", path(ana, "test", "fax"))

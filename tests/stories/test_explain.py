@@ -227,7 +227,7 @@ async def test_an_alert_that_joined_says_why_and_how_it_made_things_graver(datab
         (priority,) = said(found, "priority")
         assert priority.startswith("Severity warning means low urgency")
         assert priority.endswith("that is P4.")
-        assert said(found, "severity_raised") == ["P4 became P2: DiskFull is critical."]
+        assert said(found, "severity_raised") == ["P4 became P2: DiskFull is critical; paging begins anew."]
 
 
 async def test_a_machine_that_opened_the_link_is_not_taken_for_a_person(database: str) -> None:

@@ -101,6 +101,80 @@ def test_an_incident_gets_graver_and_never_lighter_by_itself() -> None:
     assert worse("info", "none") == "info"
 
 
+def test_who_was_told_mildly_is_told_anew_when_it_becomes_graver() -> None:
+    """Only then: what has not begun, is held by somebody, or was high already goes on as it was."""
+    for state, escalation, severity, restarts in (
+        ("triggered", "running", "warning", True),
+        ("triggered", "exhausted", "warning", True),
+        ("triggered", "held", "info", True),
+        ("triggered", "waiting", "warning", False),
+        ("triggered", "running", "error", False),
+        ("acknowledged", "stopped", "warning", False),
+    ):
+        incident = fresh(severity)
+        incident.state, incident.escalation, incident.level = state, escalation, 2  # type: ignore[assignment]
+        entry = moves.raise_severity(incident, "critical", "x")
+        assert entry is not None
+        assert bool(entry.detail.get("restart")) is restarts, (state, escalation, severity)
+        assert (incident.level, incident.epoch) == ((0, 2) if restarts else (2, 1))
+
+
+def test_what_is_given_to_others_is_nobodys_until_they_answer() -> None:
+    incident = fresh()
+    moves.acknowledge(incident, "Ana", NOW, None)
+    moves.reassign(incident, "Ana", {"people": ["7"]}, "Ben")
+    assert (incident.state, incident.acknowledged_by, incident.escalation, incident.level) == (
+        "triggered",
+        None,
+        "waiting",
+        0,
+    )
+    assert incident.assigned == {"people": ["7"], "by": "Ana"}
+    moves.resolve(incident, "Ben", NOW, "fix", "done")
+    with pytest.raises(Refused):
+        moves.reassign(incident, "Ana", {"people": ["7"]}, "Ben")
+    moves.reopen(incident, "Ana", "it is back")
+    assert incident.assigned is None
+
+
+OFFICE = {"time_zone": "UTC", "windows": [{"weekdays": ["mon"], "start": "09:00", "end": "17:00"}]}
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        ({"cases": [{"hours": "outside"}]}, "there are no `support_hours`"),
+        ({"support_hours": OFFICE, "cases": [{}, {"wait": True}]}, "case 2 waits for support hours"),
+        (
+            {"support_hours": OFFICE, "cases": [{"hours": "outside", "wait": True, "urgency": "high"}]},
+            "high urgency never waits",
+        ),
+        ({"support_hours": {**OFFICE, "time_zone": "+02:00"}}, "IANA"),
+        ({"support_hours": {**OFFICE, "windows": []}}, "at least 1"),
+    ],
+)
+def test_a_case_that_can_mean_nothing_is_refused(document: dict[str, object], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Service.model_validate({"name": "shop", **document})
+
+
+def test_the_first_case_that_fits_counts() -> None:
+    cases = [
+        {"priorities": ["P1"], "policy_id": "1"},
+        {"hours": "outside", "priorities": ["P1", "P2"], "policy_id": "2"},
+        {"hours": "support", "policy_id": "3"},
+    ]
+    shop = Service.model_validate({"name": "shop", "policy_id": "9", "support_hours": OFFICE, "cases": cases})
+    night, day = NOW, NOW + 10 * 3_600 * SECOND
+    found = [
+        (case := shop.case_at(priority, at)) and case.policy_id
+        for at in (night, day)
+        for priority in ("P1", "P2", "P4")
+    ]
+    assert found == ["1", "2", None, "1", "3", "3"]
+    assert shop.policies() == {"1", "2", "3", "9"}
+
+
 BY_SERVICE = Grouping()
 BY_LABELS = Grouping(by="labels", labels=("cluster", "env"))
 ALONE = Grouping(by="alert")

@@ -35,7 +35,7 @@ def _services(seen: Configured) -> Iterator[Finding]:
         name = f"service {one_line(service.name)}"
         if service.policy_id is None:
             yield warn(name, "it has no escalation policy: its pages go to the server's console", "set its policy_id")
-        elif int(service.policy_id) not in seen.policies:
+        elif any(int(policy) not in seen.policies for policy in service.policies()):
             yield wrong(
                 name, "its escalation policy was deleted: its pages go to the server's console", "set its policy_id"
             )
