@@ -8,7 +8,7 @@ from app.explain.wording import clock, level_name, names, quote, sentence, took
 
 STOPS = ("acknowledged", "snoozed", "resolved")
 """Entries with which paging stops."""
-_RESTARTS = ("ack_expired", "escalated", "reopened", "reassigned", "policy_changed")
+_RESTARTS = ("ack_expired", "unacknowledged", "escalated", "reopened", "reassigned", "policy_changed")
 LEVELS = ("level_told", "level_reached_nobody")
 
 
@@ -34,7 +34,9 @@ def deed(facts: Facts, entry: Happened) -> str:
             return f"{who(facts, entry)} noted: {quote(entry.reason)}"
         case "page_failed" if _told_by_a_try(facts, entry):
             return ""
-        case "ack_expired" | "severity_raised" | "policy_exhausted" | "undelivered" | "page_failed" | "policy_changed":
+        case "page_failed" | "undelivered" | "severity_raised" | "policy_exhausted" | "policy_changed":
+            return sentence(quote(entry.reason))
+        case "ack_expired" | "unacknowledged":
             return sentence(quote(entry.reason))
         case "fallback_told" | "fallback_reached_nobody":
             return sentence(quote(entry.reason, 1_000))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from app.clock import MINUTE, SECOND, Micros
 from app.explain.deeds import deed
-from app.explain.facts import AlertSeen, Facts, Happened, Visit
+from app.explain.facts import AlertSeen, Changed, Facts, Happened, Visit
 from app.explain.tries import page_lines
 from app.explain.wording import clock, many, quote, took
 from app.incidents.incident import Incident
@@ -42,6 +42,9 @@ def entries(facts: Facts) -> tuple[Line, ...]:
     for page in facts.pages:
         found += [(at, order, Line(at, kind, said)) for at, order, kind, said in page_lines(facts, page)]
     found += [(visit.at, (visit.id, 0), Line(visit.at, "link", _visit(visit))) for visit in facts.visits]
+    found += [
+        (change.at, (change.id, 0), Line(change.at, "change", _change(facts, change))) for change in facts.changes
+    ]
     # Sorted by instant and id alone: what has the same of both stays in the order in which it was told.
     return tuple(line for _, _, line in sorted(found, key=lambda one: one[:2]))
 
@@ -112,6 +115,13 @@ def severity_at_opening(facts: Facts, incident: Incident) -> str:
     raised = (one for one in facts.timeline if one.kind == "severity_raised")
     first = next(raised, None)
     return str(first.detail.get("was") or incident.severity) if first else incident.severity
+
+
+def _change(facts: Facts, change: Changed) -> str:
+    before = facts.incident.opened_at - change.at
+    when = f", {took(before)} before the incident" if before > 0 else ""
+    source = f", says {quote(change.source, 80)}" if change.source else ""
+    return f"In {quote(facts.service)} something was changed{when}{source}: {quote(change.summary)}."
 
 
 def _visit(visit: Visit) -> str:

@@ -109,6 +109,16 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """Something that was changed in the service of the incident, shortly before it or while it lasted."""
+
+    id: int
+    at: Micros
+    summary: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unreached:
     """Who a level would have told that was not told any more."""
 
@@ -166,6 +176,8 @@ class Facts:
     told_before: frozenset[int] = frozenset()
     """Of those who are missed or not reached: who was paged all the same, at another time."""
     ahead: Ahead | None = None
+    changes: tuple[Changed, ...] = ()
+    """The newest first."""
     left_out: LeftOut = LeftOut()
 
     def policy_of(self, entry: Happened) -> PolicySeen | None:

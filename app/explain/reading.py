@@ -17,6 +17,7 @@ from app.dedup.tables import alerts, alerts_seen, last_seen, times_seen
 from app.explain.facts import (
     AlertSeen,
     Attempt,
+    Changed,
     Facts,
     Happened,
     LeftOut,
@@ -28,7 +29,7 @@ from app.explain.facts import (
 )
 from app.explain.stopped import stopped
 from app.explain.wording import a_way
-from app.incidents import ledger
+from app.incidents import changes, ledger
 from app.incidents.incident import Incident
 from app.incidents.respond import NoSuchIncident
 from app.incidents.service import Grouping, Service
@@ -45,6 +46,7 @@ from app.store.database import Reading
 from app.store.tables import jobs, revisions
 
 MOST_ALERTS = 20
+MOST_CHANGES = 10
 MOST_PAGES = 200
 MOST_ENTRIES = 200
 MOST_VISITS = 40
@@ -81,6 +83,10 @@ async def facts_of(view: Reading, number: int) -> Facts:
         unreached=unreached,
         told_before=await _told(view, incident.id, meant),
         ahead=await ahead_of(view, incident) if incident.state in OPEN_STATES else None,
+        changes=tuple(
+            Changed(row.id, row.at, row.summary, row.source)
+            for row in await changes.beside(view, incident, MOST_CHANGES)
+        ),
         left_out=LeftOut(more_alerts, more_pages, more_entries, more_visits),
     )
 

@@ -48,7 +48,7 @@ DONE: frozenset[Said] = frozenset(
 """Answers after which something is different."""
 
 _KINDS = {"acknowledge": "acknowledged", "snooze": "snoozed", "escalate": "escalated", "resolve": "resolved"}
-_DEEDS = (*_KINDS.values(), "ack_expired", "reopened", "reassigned", "policy_changed")
+_DEEDS = (*_KINDS.values(), "ack_expired", "unacknowledged", "reopened", "reassigned", "policy_changed")
 """Entries of the timeline that raise the epoch."""
 
 

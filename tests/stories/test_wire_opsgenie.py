@@ -78,14 +78,14 @@ async def test_the_life_of_an_alert_by_each_of_its_names(database: str) -> None:
         for name in names:
             assert await _reads(story, sender, name) == alert, name
 
-        taken = await _does(
-            story, sender, "POST", f"{named}/acknowledge?identifierType=alias", {"user": "Bo", "note": "mine"}
-        )
+        monitoring = json.loads((DATA / "requests" / "acknowledge-or-close-body.json").read_text())
+        taken = await _does(story, sender, "POST", f"{named}/acknowledge?identifierType=alias", monitoring)
         assert (taken["action"], taken["alertId"]) == ("Acknowledge", made["alertId"])
         incident = await story.incident()
-        assert (incident.state, (incident.acknowledged_by or "").startswith("Bo (opsgenie")) == ("acknowledged", True)
+        who = f"Monitoring Script ({alert['integration']['name']})"
+        assert (incident.state, incident.acknowledged_by) == ("acknowledged", who)
         (note,) = await _reads(story, sender, f"{named}/notes?identifierType=alias")
-        assert note["note"] == "mine"
+        assert (note["note"], note["owner"]) == ("Action executed via Alert API", who)
         await _does(story, sender, "POST", "/1/unacknowledge?identifierType=tiny")
         await ana.is_paged("An example alert message")
         until = iso(story.clock.now() + 10 * MINUTE)
@@ -94,9 +94,8 @@ async def test_the_life_of_an_alert_by_each_of_its_names(database: str) -> None:
         assert (alert["acknowledged"], alert["snoozed"], alert["snoozedUntil"]) == (True, True, until)
         await story.passes(minutes=11)
         await ana.is_paged("An example alert message")
-        closed = await _does(
-            story, sender, "POST", "/db-2/lag%20%C3%BC%231/close/?identifierType=alias", {"source": "x"}
-        )
+        kuma = json.loads((DATA / "requests" / "close-body-from-uptime-kuma.json").read_text())
+        closed = await _does(story, sender, "POST", "/db-2/lag%20%C3%BC%231/close/?identifierType=alias", kuma)
         assert closed["status"] == "Closed alert"
         assert (await _reads(story, sender, names[0]))["status"] == "closed"
         assert (await story.incident()).state == "resolved"

@@ -196,6 +196,8 @@ async def test_changes_stand_beside_the_incidents_of_their_service_and_page_nobo
         assert change["links"][0]["url"] == "https://buildpipeline.com/pagerduty/deployment/builds/220"
         assert (await asked.reader.get("/changes"))["items"] == [change]
         assert "Increase snapshot create timeout" in (await ana.opens_link()).text
+        told = (await asked.reader.get(f"/incidents/{number}/explain"))["entries"][0]
+        assert (told["kind"], "before the incident" in told["sentence"]) == ("change", True)
         # Another service's incidents know nothing of it, and neither do those of the day after tomorrow.
         await story.resolves(await story.incident(), by="Ana")
         await story.passes(hours=30)

@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 _IN = tuple(PREFIX.strip("/").split("/"))
 _READ_HEADERS = frozenset({b"authorization", b"content-type", b"content-length", b"x-tocsin-key", b"x-routing-key"})
 _MAX_FIELDS = 100
+_DEEP = 4
+"""Slashes of the longest path of an ordinary sender, `/v1/in/KIND/KEY`."""
 
 
 class Wire:
@@ -42,7 +44,10 @@ class Wire:
         )
 
     def claims(self, scope: Scope) -> bool:
-        """Whether a request is for one of these APIs."""
+        """Whether a request is for one of these APIs. Asked of each request, also in a storm."""
+        path: str = scope["path"]
+        if path.startswith("/v1/") and not (path.startswith(PREFIX) and path.count("/") > _DEEP):
+            return False
         return self._find(_steps(scope)) is not None
 
     def _find(self, steps: Sequence[str]) -> tuple[Door, str, tuple[str, ...]] | None:
