@@ -38,6 +38,7 @@ from app.api import (
     keys,
     landing,
     links,
+    noise,
     notices,
     oncall,
     overrides,
@@ -63,6 +64,7 @@ TAGS = {
     "changes": "What was deployed or switched, beside the incidents of the same service.",
     "keys": "Who may use this API.",
     "senders": "Where monitoring tools post to.",
+    "noise": "What pages cost, and which of them nobody needed.",
     "health": "What machines ask about this process.",
 }
 
@@ -102,6 +104,7 @@ def routes(world: World) -> Routes:
         changes,
         integrations,
         heartbeats,
+        noise,
         holding,
         oncall,
         preview,

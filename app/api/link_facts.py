@@ -18,6 +18,7 @@ from app.incidents import changes, ledger
 from app.incidents.incident import Incident
 from app.incidents.respond import NoSuchIncident
 from app.incidents.tables import timeline
+from app.noise.reading import recurrence_of
 from app.paging import joining, joint
 from app.paging.links import Expired, Link
 from app.paging.tables import link_opens, pages
@@ -105,6 +106,8 @@ class Facts:
     """The link's person has acknowledged for themselves."""
     asked: Question | None = None
     """Somebody asked the link's person to join."""
+    before: str = ""
+    """Whether this has been before, and how it ended."""
 
 
 async def facts_of(view: Reading, link: Link) -> Facts:
@@ -124,6 +127,7 @@ async def facts_of(view: Reading, link: Link) -> Facts:
         missing=await joint.missing(view, incident),
         has_it=link.person_id in await joint.have_it(view, incident),
         asked=await _asked(view, incident, link),
+        before=(await recurrence_of(view, link.number)).sentence,
     )
 
 

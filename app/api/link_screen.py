@@ -74,6 +74,7 @@ def context(facts: Facts, link: Link, secret: str, said: Said | None) -> dict[st
         "others": _others(incident, link, secret, state),
         "snoozes": SNOOZES,
         "told": facts.told,
+        "before": cut(facts.before, MAX_REASON),
         "links": _links(facts.alerts),
         "alerts": shown,
         "counted": _counted(incident),

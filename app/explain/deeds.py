@@ -34,9 +34,15 @@ def deed(facts: Facts, entry: Happened) -> str:
             return f"{who(facts, entry)} noted: {quote(entry.reason)}"
         case "page_failed" if _told_by_a_try(facts, entry):
             return ""
-        case "page_failed" | "undelivered" | "severity_raised" | "policy_exhausted" | "policy_changed":
-            return sentence(quote(entry.reason))
-        case "ack_expired" | "unacknowledged":
+        case (
+            "page_failed"
+            | "undelivered"
+            | "severity_raised"
+            | "policy_exhausted"
+            | "policy_changed"
+            | "ack_expired"
+            | "unacknowledged"
+        ):
             return sentence(quote(entry.reason))
         case "fallback_told" | "fallback_reached_nobody":
             return sentence(quote(entry.reason, 1_000))
