@@ -5,7 +5,7 @@ LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-a
 	--custom-compile-command "make lock" --quiet pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format fuzz bench bench-oncall oracle lock openapi settings clean
+.PHONY: help demo run test check format fuzz bench bench-oncall oracle lock openapi senders settings clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ lock: ## write both requirements files from pyproject.toml (needs uv)
 
 openapi: ## write openapi/openapi.json from the code
 	$(PYTHON) dev.py cli openapi --write
+
+senders: ## write docs/senders.md from app/sources
+	$(PYTHON) dev.py cli senders --write
 
 settings: ## write docs/settings.md from app/settings.py
 	$(PYTHON) dev.py cli settings --write

@@ -51,6 +51,8 @@ _OF_RESPONDERS = frozenset(
         ("schedules", "calendar-link"),
         ("people", "calendar-link"),
         ("calendars", "refresh"),
+        ("integrations", "test"),
+        ("senders", "try"),
     }
 )
 """What is changed day by day below a document: /v1/FIRST/ID/SECOND."""

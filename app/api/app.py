@@ -47,6 +47,7 @@ from app.api import (
     reachability,
     resources,
     rules,
+    senders,
     swaps,
     tickets,
 )
@@ -120,6 +121,7 @@ def routes(world: World) -> Routes:
         calendar_links,
         reachability,
         rules,
+        senders,
     ):
         module.add_routes(v1, world)
     return Routes(

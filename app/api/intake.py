@@ -60,9 +60,12 @@ class Intake:
         self._certified = frozenset(kind for kind, source in world.sources.items() if isinstance(source, Certified))
 
     async def inlet(self, kind: str, key: str) -> Inlet | None:
-        """The integration of this kind that the key opens, noted as heard; None for none. Raises StoreError."""
+        """The integration of this kind that the key opens; None for none. Raises StoreError.
+
+        It is noted as heard, unless only one alert of it is a sign of life (see `commit`).
+        """
         found = await self._world.directory.inlet(kind, key) if key else None
-        if found is not None:
+        if found is not None and not found.expects:
             self._world.heard.note(found.integration_id, self._world.clock.now())
         return found
 
@@ -103,6 +106,8 @@ class Intake:
             reason = f"It could not be processed ({type(error).__name__}); this is a fault of Tocsin."
             await self.keep(found.inlet, reason, received.content_type, received.body, len(received.body))
             raise Unprocessed(found) from error
+        if found.inlet.expects and arrival.shows_life(found.inlet, found.prepared):
+            self._world.heard.note(found.inlet.integration_id, self._world.clock.now())
 
     async def take(self, inlet: Inlet, received: Received) -> Arrival:
         """Reads and commits. Raises Replayed, Unobtainable, and as `read` and `commit`."""

@@ -21,6 +21,7 @@ from app.api.resources import read_one
 from app.clock import SECOND, iso
 from app.dedup.directory import digest_of
 from app.dedup.tables import integration_keys, unparsed
+from app.sources.setup import guide_of
 from app.store.database import Reading, Writing
 from app.store.resources import Refused, Resource, touch_config
 from app.world import World
@@ -34,6 +35,7 @@ class KeyIssued(BaseModel):
 
     key: str = Field(description="Shown this once; `***` when the request was a repeat.")
     url: str = Field(description="Where the sender posts; the key stands in it.")
+    guide: str = Field(description="What to do in the sender's settings: Markdown with the address and the key in it.")
 
 
 class Rotation(BaseModel):
@@ -95,7 +97,9 @@ def issuing(world: World) -> Issue:
         )
         await touch_config(tx)
         kind = integration.document.get("kind", integration.kind)
-        return {"key": key, "url": f"{world.base_url}/v1/in/{kind}/{key}"}
+        source = world.sources.get(kind)
+        guide = guide_of(source, world.base_url, key) if source else ""
+        return {"key": key, "url": f"{world.base_url}/v1/in/{kind}/{key}", "guide": guide}
 
     return issue
 

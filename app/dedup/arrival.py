@@ -61,6 +61,15 @@ class Arrival:
     sample: Sample | None = None
 
 
+def shows_life(inlet: Inlet, prepared: Iterable[Prepared]) -> bool:
+    """Whether the alert that an integration expects fires among these."""
+    wanted = inlet.expects
+    return any(
+        event.status == "firing" and wanted in (event.labels.get("alertname"), event.title, event.key)
+        for event, _, _ in prepared
+    )
+
+
 def key_digest(integration_id: int, key: str) -> bytes:
     """16 bytes for (integration, dedup key): the whole key is hashed, so two long keys never become one."""
     return blake2b(b"%d\0%b" % (integration_id, key.encode()), digest_size=16).digest()

@@ -9,7 +9,7 @@ not known is always looked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -41,6 +41,8 @@ class Inlet:
     impact: Impact = "medium"
     auto_resolve: bool = True
     service_name: str = ""
+    expects: str = ""
+    """The alert whose firing is the sender's sign of life; empty: whatever it sends is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ async def read_view(view: Reading, parse: ParseSettings) -> View:
         kind = document["kind"] if item.kind == "integration" else item.kind
         service_id = int(document["service_id"]) if document.get("service_id") else None
         settings = parse(kind, document.get("settings", {}))
-        inlets[item.id] = _inlet(item.id, item.name, kind, settings, service_id, services)
+        inlet = _inlet(item.id, item.name, kind, settings, service_id, services)
+        inlets[item.id] = replace(inlet, expects=document.get("expect_alert") or "")
     keys = await view.conn.execute(
         select(integration_keys.c.digest, integration_keys.c.integration_id, integration_keys.c.expires_at)
     )

@@ -61,6 +61,33 @@ class Alertmanager:
 
     kind: ClassVar[str] = "alertmanager"
     title: ClassVar[str] = "Prometheus Alertmanager"
+    setup: ClassVar[str] = """
+In `alertmanager.yml`, then reload Alertmanager. `max_alerts: 0` matters: with a limit it leaves alerts out.
+
+```yaml
+receivers:
+  - name: tocsin
+    webhook_configs:
+      - url: {base}
+        send_resolved: true
+        max_alerts: 0
+        http_config:
+          authorization:
+            type: Bearer
+            credentials: {key}
+```
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "version": "4",
+        "status": "firing",
+        "alerts": [
+            {
+                "status": "firing",
+                "labels": {"alertname": "Test", "severity": "critical"},
+                "annotations": {"summary": "A test of the way from Alertmanager"},
+            }
+        ],
+    }
     Settings: ClassVar[type[SourceSettings]] = AlertmanagerSettings
 
     def read(self, received: Received, settings: AlertmanagerSettings, now: Micros) -> Reading:
@@ -107,6 +134,25 @@ class Grafana(Alertmanager):
 
     kind: ClassVar[str] = "grafana"
     title: ClassVar[str] = "Grafana Alerting"
+    setup: ClassVar[str] = """
+*Alerting - Contact points - Add*, type *Webhook*, and use it in a notification policy:
+
+- URL `{base}`, method POST.
+- Authorization header: scheme `Bearer`, credentials `{key}`.
+- Leave the custom payload empty. Grafana 12 and newer can sign: put the same secret into *HMAC signature* and into the
+  setting `secret` of this integration.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "version": "1",
+        "status": "firing",
+        "alerts": [
+            {
+                "status": "firing",
+                "labels": {"alertname": "Test", "severity": "critical"},
+                "annotations": {"summary": "A test of the way from Grafana"},
+            }
+        ],
+    }
     Settings: ClassVar[type[SourceSettings]] = GrafanaSettings
 
     def read(self, received: Received, settings: AlertmanagerSettings, now: Micros) -> Reading:

@@ -28,6 +28,22 @@ class Azure(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "azure"
     title: ClassVar[str] = "Azure Monitor"
+    setup: ClassVar[str] = """
+*Monitor - Alerts - Action groups - Create*: action type *Webhook*, URI `{url}`, *Enable the common alert schema: Yes*. Choose the
+group in the alert rules; let log search rules resolve automatically.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "schemaId": "azureMonitorCommonAlertSchema",
+        "data": {
+            "essentials": {
+                "alertId": "/test/1",
+                "alertRule": "A test of the way from Azure",
+                "severity": "Sev1",
+                "monitorCondition": "Fired",
+                "configurationItems": ["test"],
+            }
+        },
+    }
     expected: ClassVar[str] = "`data.essentials` (the common alert schema) or `context` was expected"
     places: ClassVar[Places] = Places(
         ("data.essentials.monitorCondition", "data.status", "status"),

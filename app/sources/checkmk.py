@@ -20,6 +20,19 @@ class Checkmk(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "checkmk"
     title: ClassVar[str] = "Checkmk"
+    setup: ClassVar[str] = """
+1. Copy `integrations/checkmk/tocsin` to `~/local/share/check_mk/notifications/` of the site and make it executable.
+2. *Setup - Notifications - Add rule*: method *Tocsin*, parameter 1 `{base}`, parameter 2 `{key}`.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "notification_type": "PROBLEM",
+        "what": "SERVICE",
+        "host": "test",
+        "service": "A test of the way from Checkmk",
+        "status": "CRITICAL",
+        "output": "test",
+        "site": "test",
+    }
     expected: ClassVar[str] = "`host` and `status` or `event` were expected, as the notification script sends them"
     places: ClassVar[Places] = Places(("notification_type",), ("status",))
 

@@ -97,6 +97,18 @@ class Datadog:
 
     kind: ClassVar[str] = "datadog"
     title: ClassVar[str] = "Datadog"
+    setup: ClassVar[str] = """
+*Integrations - Webhooks - New*: name `tocsin`, URL `{url}`, and as payload the one in
+[Datadog](sources.md#datadog). Write `@webhook-tocsin` into the monitors' messages, outside any `{{#is_alert}}`, so that recoveries
+are sent too.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "alert_id": "1",
+        "transition": "Triggered",
+        "type": "error",
+        "title": "[Triggered] A test of the way from Datadog",
+        "scope": "host:test",
+    }
     Settings: ClassVar[type[SourceSettings]] = DatadogSettings
 
     def read(self, received: Received, settings: DatadogSettings, now: Micros) -> Reading:

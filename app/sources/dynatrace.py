@@ -44,6 +44,22 @@ class Dynatrace(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "dynatrace"
     title: ClassVar[str] = "Dynatrace"
+    setup: ClassVar[str] = """
+*Settings - Integration - Problem notifications - Add*, type *Custom integration*, URL `{url}`, *Call webhook if problem is closed* on:
+
+```json
+{"PID": "{PID}", "ProblemID": "{ProblemID}", "State": "{State}", "ProblemTitle": "{ProblemTitle}",
+ "ProblemSeverity": "{ProblemSeverity}", "ProblemImpact": "{ProblemImpact}", "ImpactedEntity": "{ImpactedEntity}",
+ "ProblemURL": "{ProblemURL}", "Tags": "{Tags}"}
+```
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "PID": "1",
+        "ProblemID": "P-1",
+        "State": "OPEN",
+        "ProblemTitle": "A test of the way from Dynatrace",
+        "ProblemSeverity": "ERROR",
+    }
     expected: ClassVar[str] = "`PID`, `ProblemID` or `event.id` was expected"
     places: ClassVar[Places] = Places(("State", "event.status"), ("ProblemSeverity", "event.category"))
 

@@ -36,6 +36,23 @@ class Elastic(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "elastic"
     title: ClassVar[str] = "Elastic"
+    setup: ClassVar[str] = """
+*Stack Management - Connectors - Webhook*: POST to `{base}` with the header `X-Tocsin-Key: {key}`. In the rule add two actions with
+this body: one for *Alert* (or each action group), one for *Recovered*, without which nothing resolves.
+
+```json
+{"rule_id": "{{rule.id}}", "rule_name": "{{rule.name}}", "alert_id": "{{alert.id}}",
+ "action_group": "{{alert.actionGroup}}", "severity": "critical", "reason": "{{context.reason}}",
+ "url": "{{context.alertDetailsUrl}}", "date": "{{date}}"}
+```
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "rule_id": "test",
+        "rule_name": "A test of the way from Elastic",
+        "alert_id": "test",
+        "action_group": "default",
+        "severity": "high",
+    }
     expected: ClassVar[str] = "the name of a rule was expected, in `rule_name` or `kibana.alert.rule.name`"
     places: ClassVar[Places] = Places(_ACTIONS, _SEVERITIES)
 

@@ -22,6 +22,20 @@ class Gcp(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "gcp"
     title: ClassVar[str] = "Google Cloud Monitoring"
+    setup: ClassVar[str] = """
+*Monitoring - Alerting - Edit notification channels - Webhooks - Add*: endpoint URL `{base}`, basic authentication with any user and
+the password `{key}`. Choose the channel in the policies, and *Notify on incident closure*.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "version": "1.2",
+        "incident": {
+            "incident_id": "test",
+            "policy_name": "Test",
+            "state": "open",
+            "summary": "A test of the way from Google Cloud",
+            "severity": "Critical",
+        },
+    }
     expected: ClassVar[str] = "`incident` was expected"
     places: ClassVar[Places] = Places(("incident.state",), ("incident.severity",))
 

@@ -61,6 +61,22 @@ class Generic:
 
     kind: ClassVar[str] = "generic"
     title: ClassVar[str] = "Generic JSON"
+    setup: ClassVar[str] = """
+Anything that can POST JSON or a form:
+
+```sh
+curl -fsS --retry 3 -H 'X-Tocsin-Key: {key}' -d '{"title": "Backup failed", "host": "db-1", "severity": "critical"}' {base}
+curl -fsS --retry 3 -H 'X-Tocsin-Key: {key}' -d '{"title": "Backup failed", "host": "db-1", "status": "resolved"}' {base}
+```
+
+For bodies of another shape write a [mapping](sources.md#a-mapping-of-your-own) and try it on a message of yours first
+(`POST /v1/senders/generic/try`).
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "title": "A test of the way from a script",
+        "host": "test",
+        "severity": "critical",
+    }
     Settings: ClassVar[type[SourceSettings]] = GenericSettings
 
     def read(self, received: Received, settings: GenericSettings, now: Micros) -> Reading:

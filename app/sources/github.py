@@ -35,6 +35,20 @@ class Github(Dialect[GithubSettings]):
 
     kind: ClassVar[str] = "github"
     title: ClassVar[str] = "GitHub workflows"
+    setup: ClassVar[str] = """
+*Settings - Webhooks - Add webhook* of a repository or an organisation: payload URL `{url}`, content type `application/json`, a secret
+(the same as the setting `secret` of this integration), and of the events only *Workflow runs*.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "action": "completed",
+        "workflow_run": {
+            "name": "A test of the way from GitHub",
+            "head_branch": "main",
+            "conclusion": "failure",
+            "workflow_id": 1,
+        },
+        "repository": {"full_name": "test/test", "default_branch": "main"},
+    }
     Settings: ClassVar[type[SourceSettings]] = GithubSettings
     expected: ClassVar[str] = "a webhook's `repository` was expected"
     places: ClassVar[Places] = Places(("workflow_run.conclusion",), ("workflow_run.conclusion",))

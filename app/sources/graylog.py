@@ -22,6 +22,15 @@ class Graylog(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "graylog"
     title: ClassVar[str] = "Graylog"
+    setup: ClassVar[str] = """
+*Alerts - Notifications - Create*, type *HTTP Notification*, URL `{url}`; allow the address in *System - URL Whitelist*. Choose the
+notification in the event definitions. Graylog never says that something is over: set `expire_after_s`.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "event_definition_id": "test",
+        "event_definition_title": "A test of the way from Graylog",
+        "event": {"id": "1", "key": "test", "priority": 3},
+    }
     expected: ClassVar[str] = "`event_definition_id` or `check_result` was expected"
     places: ClassVar[Places] = Places((), ("event.priority",))
 

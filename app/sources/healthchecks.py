@@ -22,6 +22,20 @@ class Healthchecks(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "healthchecks"
     title: ClassVar[str] = "Healthchecks.io"
+    setup: ClassVar[str] = """
+*Integrations - Webhook*: for *down* and for *up* the method POST, the URL `{url}` and this body:
+
+```json
+{"name": $NAME_JSON, "status": "$STATUS", "code": "$CODE", "tags": "$TAGS", "now": "$NOW", "body": $BODY_JSON}
+```
+
+`$NAME_JSON` and not `$NAME`: a quote in a name would break the message.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "name": "A test of the way from Healthchecks",
+        "status": "down",
+        "code": "test",
+    }
     expected: ClassVar[str] = "`status` with `name` or `code` was expected"
     places: ClassVar[Places] = Places(("status",), ())
 

@@ -31,6 +31,18 @@ class Icinga(Nagios):
 
     kind: ClassVar[str] = "icinga"
     title: ClassVar[str] = "Icinga"
+    setup: ClassVar[str] = """
+1. Copy `integrations/icinga2/tocsin.conf` to `/etc/icinga2/conf.d/` and `tocsin-notify` to `/etc/icinga2/scripts/`, executable.
+2. Put `{key}` into `/etc/icinga2/tocsin.key`, readable for Icinga alone, and `{base}` into `tocsin.conf`.
+3. Set `vars.tocsin = true` on what should page, and reload.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "type": "PROBLEM",
+        "host": "test",
+        "service": "A test of the way from Icinga",
+        "state": "CRITICAL",
+        "output": "test",
+    }
     places: ClassVar[Places] = Places(("type",), ("severity", "state"))
 
     def events(self, message: dict[str, Any], settings: SourceSettings, now: Micros) -> Sequence[Event] | None:

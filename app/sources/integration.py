@@ -21,4 +21,10 @@ class Integration(BaseModel):
         le=30 * 86_400,
         description="Something comes from this sender at least this often: when nothing came for three times as long, people are told. Unset: silence is well.",
     )
+    expect_alert: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=300,
+        description="Only a message in which this alert fires counts for expect_every_s: by its label alertname, its title or its key. Such as Watchdog: then a Prometheus that died is missed although others still send.",
+    )
     settings: dict[str, Any] = Field(default_factory=dict, description="Settings of this kind of source.")

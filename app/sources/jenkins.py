@@ -22,6 +22,17 @@ class Jenkins(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "jenkins"
     title: ClassVar[str] = "Jenkins"
+    setup: ClassVar[str] = """
+With the *Notification* plugin: in the job *Job Notifications - Add endpoint*: format JSON, protocol HTTP, event *Job Finalized*, URL
+`{url}`. In a pipeline without it:
+
+```groovy
+post { always { withEnv(["RESULT=${currentBuild.currentResult}"]) {
+  sh 'curl -fsS --retry 3 -H "X-Tocsin-Key: {key}" -d job="$JOB_NAME" -d number="$BUILD_NUMBER" -d url="$BUILD_URL" -d status="$RESULT" {base}'
+} } }
+```
+"""
+    example: ClassVar[dict[str, Any]] = {"job": "A test of the way from Jenkins", "status": "FAILURE", "number": "1"}
     expected: ClassVar[str] = "`name` with `build`, or `job` with `status` was expected"
     places: ClassVar[Places] = Places((), ("build.status", "status"))
 

@@ -23,6 +23,25 @@ class Monit(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "monit"
     title: ClassVar[str] = "monit"
+    setup: ClassVar[str] = """
+1. Copy `integrations/monit/tocsin-notify` to `/usr/local/bin/`, executable, put `{base}` into it and `{key}` into
+   `/etc/tocsin/monit.key`.
+2. In the checks:
+
+```text
+check process nginx with pidfile /run/nginx.pid
+  if failed port 80 protocol http then exec "/usr/local/bin/tocsin-notify firing critical" repeat every 5 cycles
+  else if succeeded then exec "/usr/local/bin/tocsin-notify resolved"
+```
+
+Without `repeat` monit says it once, and never again when that was lost.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "service": "A test of the way from monit",
+        "host": "test",
+        "event": "Connection failed",
+        "status": "firing",
+    }
     expected: ClassVar[str] = "`service` and `event` or `status` were expected, as the script sends them"
     places: ClassVar[Places] = Places(("status", "event"), ("severity",))
 

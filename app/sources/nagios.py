@@ -86,6 +86,18 @@ class Nagios(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "nagios"
     title: ClassVar[str] = "Nagios"
+    setup: ClassVar[str] = """
+1. Copy `integrations/nagios/tocsin-notify` to `/usr/local/bin/`, executable, and put `{key}` into `/etc/tocsin/nagios.key`.
+2. Put `integrations/nagios/tocsin.cfg` beside your objects, with `{base}` as the address, and the contact `tocsin` into a contact group.
+3. Check and reload: `nagios -v nagios.cfg`.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "type": "PROBLEM",
+        "host": "test",
+        "service": "A test of the way from Nagios",
+        "state": "CRITICAL",
+        "output": "test",
+    }
     expected: ClassVar[str] = "`host` or `service` with `state` was expected, as the notification command sends them"
     places: ClassVar[Places] = Places(("type", "NOTIFICATIONTYPE"), ("state", "SERVICESTATE", "HOSTSTATE"))
 

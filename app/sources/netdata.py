@@ -32,6 +32,17 @@ class Netdata(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "netdata"
     title: ClassVar[str] = "Netdata"
+    setup: ClassVar[str] = """
+An agent: add `integrations/netdata/health_alarm_notify.conf` to the agent's file of that name, with `{base}` and `{key}` in it, and try
+`/usr/libexec/netdata/plugins.d/alarm-notify.sh test`. Netdata Cloud: *Space settings - Alerts & Notifications - Webhook*, URL `{url}`.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "alarm_id": "1",
+        "host": "test",
+        "name": "A test of the way from Netdata",
+        "chart": "test",
+        "status": "CRITICAL",
+    }
     expected: ClassVar[str] = "`alert` or `alarm_id` with `severity` or `status` was expected"
     places: ClassVar[Places] = Places(("status", "severity"), ("severity", "status"))
 

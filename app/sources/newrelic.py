@@ -32,6 +32,16 @@ class NewRelic(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "newrelic"
     title: ClassVar[str] = "New Relic"
+    setup: ClassVar[str] = """
+*Alerts - Destinations - Webhook*: endpoint `{base}`, custom header `X-Tocsin-Key: {key}`. Then *Workflows*: choose the destination, keep
+the default template, and notify when an issue is activated, acknowledged and closed.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "issueId": "test",
+        "title": "A test of the way from New Relic",
+        "priority": "CRITICAL",
+        "state": "ACTIVATED",
+    }
     expected: ClassVar[str] = "`issueId`, `id` with `state`, or `incident_id` was expected"
     places: ClassVar[Places] = Places(("state", "current_state"), ("priority", "severity"))
 

@@ -29,6 +29,15 @@ class Opsgenie(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "opsgenie"
     title: ClassVar[str] = "Opsgenie Alert API"
+    setup: ClassVar[str] = """
+Change the API's host in the sender from `api.opsgenie.com` to that of Tocsin; the API key (GenieKey) is `{key}`. A sender that can have
+nothing but an address posts to `{url}`.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "message": "A test of the way from a sender of Opsgenie",
+        "alias": "test",
+        "priority": "P1",
+    }
     expected: ClassVar[str] = "`message` was expected"
     places: ClassVar[Places] = Places((), ("priority",))
 

@@ -50,6 +50,19 @@ class PagerDuty:
 
     kind: ClassVar[str] = "pagerduty"
     title: ClassVar[str] = "PagerDuty Events API"
+    setup: ClassVar[str] = """
+Change the host in the sender's address from `events.pagerduty.com` to that of Tocsin; the integration key (routing key, service key) is
+`{key}`. A sender that can have nothing but an address posts to `{url}`.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "event_action": "trigger",
+        "dedup_key": "test",
+        "payload": {
+            "summary": "A test of the way from a sender of PagerDuty",
+            "source": "test",
+            "severity": "critical",
+        },
+    }
     Settings: ClassVar[type[SourceSettings]] = PagerDutySettings
 
     def read(self, received: Received, settings: PagerDutySettings, now: Micros) -> Reading:

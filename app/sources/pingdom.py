@@ -23,6 +23,15 @@ class Pingdom(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "pingdom"
     title: ClassVar[str] = "Pingdom"
+    setup: ClassVar[str] = """
+*Settings - Integrations - Add integration*, type *Webhook*, URL `{url}`; choose it in the checks.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "check_id": 1,
+        "check_name": "A test of the way from Pingdom",
+        "current_state": "DOWN",
+        "importance_level": "HIGH",
+    }
     expected: ClassVar[str] = "`check_id` with `current_state` was expected"
     places: ClassVar[Places] = Places(("current_state",), ("importance_level",))
 

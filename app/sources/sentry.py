@@ -38,6 +38,14 @@ class Sentry(Dialect[SignedSettings]):
 
     kind: ClassVar[str] = "sentry"
     title: ClassVar[str] = "Sentry"
+    setup: ClassVar[str] = """
+*Settings - Developer settings - New internal integration*: webhook URL `{url}`, *Alert rule action* on, the resource *issue*. Put its client
+secret into the setting `secret` of this integration. Then choose the integration as the action of alert rules.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "action": "triggered",
+        "data": {"event": {"issue_id": "test", "title": "A test of the way from Sentry", "level": "error"}},
+    }
     expected: ClassVar[str] = "`data` with an issue, event or metric_alert, or `event` with `project` was expected"
     Settings: ClassVar[type[SourceSettings]] = SignedSettings
     places: ClassVar[Places] = Places(("action",), ("data.issue.level", "data.event.level", "level"))

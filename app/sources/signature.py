@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from pydantic import Field, SecretStr
 
@@ -31,6 +31,10 @@ class SignedSettings(SourceSettings):
         max_length=500,
         description="The secret that the sender signs with. Set: what is not signed with it is refused.",
     )
+
+    def unsigned(self) -> Self:
+        """See SourceSettings."""
+        return self.model_copy(update={"secret": None})
 
 
 class Scheme(NamedTuple):

@@ -22,6 +22,15 @@ class Site24x7(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "site24x7"
     title: ClassVar[str] = "Site24x7"
+    setup: ClassVar[str] = """
+*Admin - Third-party integrations - Webhooks - Add*: URL `{url}`, POST, *Post as JSON*, with the default parameters; for trouble, critical,
+down and up.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "MONITORNAME": "A test of the way from Site24x7",
+        "STATUS": "DOWN",
+        "MONITOR_ID": "test",
+    }
     expected: ClassVar[str] = "`STATUS` with `MONITORNAME` or `MONITOR_ID` was expected"
     places: ClassVar[Places] = Places(("STATUS",), ("STATUS",))
 

@@ -11,7 +11,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -65,12 +65,30 @@ class SnsSettings(SourceSettings):
         default="ignore", description="What an alarm without enough data means: by default it stays as it was."
     )
 
+    def unsigned(self) -> Self:
+        """See SourceSettings."""
+        return self.model_copy(update={"verify": False})
+
 
 class Sns:
     """AWS SNS topics."""
 
     kind: ClassVar[str] = "sns"
     title: ClassVar[str] = "AWS SNS and CloudWatch"
+    setup: ClassVar[str] = """
+*SNS - Topics - (the topic of your alarms) - Create subscription*: protocol HTTPS, endpoint `{url}`. Tocsin confirms it within a minute. Put
+the topic's ARN into the setting `topics` of this integration. With the command line:
+
+```sh
+aws sns subscribe --topic-arn ARN --protocol https --notification-endpoint {url}
+```
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "Type": "Notification",
+        "TopicArn": "test",
+        "MessageId": "test",
+        "Message": '{"AlarmName":"A test of the way from CloudWatch","NewStateValue":"ALARM","AWSAccountId":"test"}',
+    }
     Settings: ClassVar[type[SourceSettings]] = SnsSettings
 
     def certificate(self, received: Received, settings: SnsSettings) -> str:

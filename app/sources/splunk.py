@@ -21,6 +21,15 @@ class Splunk(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "splunk"
     title: ClassVar[str] = "Splunk"
+    setup: ClassVar[str] = """
+In the alert *Add actions - Webhook*, URL `{url}`; trigger *for each result*, so that each host is an alert of its own. Splunk never says
+that something is over: set `expire_after_s`.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "search_name": "A test of the way from Splunk",
+        "sid": "1",
+        "result": {"host": "test", "severity": "critical"},
+    }
     expected: ClassVar[str] = "`search_name` or `sid` with `result` was expected"
     places: ClassVar[Places] = Places((), tuple(f"result.{word}" for word in _WORDS))
 

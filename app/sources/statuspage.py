@@ -28,6 +28,18 @@ class Statuspage(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "statuspage"
     title: ClassVar[str] = "Statuspage"
+    setup: ClassVar[str] = """
+On the status page *Subscribe to updates - Webhook*: `{url}`. Choose the components that matter to you; planned maintenance wakes nobody.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "page": {"id": "test"},
+        "incident": {
+            "id": "test",
+            "name": "A test of the way from Statuspage",
+            "status": "investigating",
+            "impact": "major",
+        },
+    }
     expected: ClassVar[str] = "`incident` or `component` was expected"
     places: ClassVar[Places] = Places(
         ("incident.status", "component_update.new_status"), ("incident.impact", "component_update.new_status")

@@ -28,6 +28,15 @@ class UptimeKuma(Dialect[SourceSettings]):
 
     kind: ClassVar[str] = "uptimekuma"
     title: ClassVar[str] = "Uptime Kuma"
+    setup: ClassVar[str] = """
+*Settings - Notifications - Setup notification*, type *Webhook*, post URL `{base}`, request body *Preset - application/json*, additional header
+`{"X-Tocsin-Key": "{key}"}`. Choose it in the monitors, and set *Resend notification* to a few checks: it does not try again by itself.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "heartbeat": {"monitorID": 1, "status": 0, "msg": "test"},
+        "monitor": {"id": 1, "name": "A test of the way from Uptime Kuma"},
+        "msg": "test",
+    }
     expected: ClassVar[str] = "`heartbeat` with `monitor`, or `msg` was expected"
     places: ClassVar[Places] = Places(("heartbeat.status",), ())
 

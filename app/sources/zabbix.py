@@ -79,6 +79,18 @@ class Zabbix:
 
     kind: ClassVar[str] = "zabbix"
     title: ClassVar[str] = "Zabbix"
+    setup: ClassVar[str] = """
+Import the media type of docs/zabbix, make the global macro `{$TOCSIN.URL}` = `{url}` (type *Secret text*), give a user a media
+of it, and send to that user in the operations, recovery operations and update operations of the trigger action.
+"""
+    example: ClassVar[dict[str, Any]] = {
+        "event_id": "1",
+        "event_value": "1",
+        "event_name": "A test of the way from Zabbix",
+        "event_nseverity": "4",
+        "host_name": "test",
+        "trigger_id": "1",
+    }
     Settings: ClassVar[type[SourceSettings]] = ZabbixSettings
 
     def read(self, received: Received, settings: ZabbixSettings, now: Micros) -> Reading:

@@ -56,6 +56,8 @@ _MATRIX = {
             for path in ("schedules", "people")
         ),
         ("POST", "/v1/calendars/{item_id}/refresh"),
+        ("POST", "/v1/integrations/{item_id}/test"),
+        ("POST", "/v1/senders/{kind}/try"),
         ("POST", "/v1/people/{item_id}/contact-methods/{method_id}/code"),
         ("POST", "/v1/people/{item_id}/contact-methods/{method_id}/verify"),
         ("POST", "/v1/people/{item_id}/contact-methods/{method_id}/test"),

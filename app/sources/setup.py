@@ -1,0 +1,45 @@
+"""How a sender is pointed at Tocsin, from the registry: the guide with the address in it, and a message to try the way with.
+
+A source says both in its own file (`setup`, `example`); one of a third party may say neither. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.clock import MINUTE, Micros
+from app.sources.event import Event
+from app.sources.source import Source
+
+KEY = "KEY"
+"""Stands for the key where it is not known any more: keys are shown once."""
+TEST_LIFE: Micros = 10 * MINUTE
+"""How long a test that pages stays open."""
+MARK = "tocsin_test"
+
+
+def guide_of(source: Source[Any], base_url: str, key: str = KEY) -> str:
+    """What to do in the sender's own settings, as Markdown with the address in it."""
+    base = f"{base_url}/v1/in/{source.kind}"
+    said = str(getattr(source, "setup", "")).strip() or "Let it POST to `{base}` with the header `X-Tocsin-Key: {key}`."
+    return said.replace("{url}", f"{base}/{key}").replace("{base}", base).replace("{key}", key)
+
+
+def example_of(source: Source[Any]) -> dict[str, Any] | None:
+    """A message of this sender's own form in which something fires; None when the source has none."""
+    example = getattr(source, "example", None)
+    return example if isinstance(example, dict) else None
+
+
+def as_test(event: Event, mark: str, now: Micros, *, pages: bool) -> Event:
+    """An event of an example as a test: an alert of its own for each `mark`, soon over; `pages` as any other."""
+    return event._replace(
+        status="firing",
+        key=f"tocsin/test/{mark}/{event.key}",
+        labels={**event.labels, MARK: "true"},
+        starts_at=None,
+        ends_at=None,
+        expires_at=now + TEST_LIFE,
+        once=False,
+        test=not pages,
+    )
