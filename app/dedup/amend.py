@@ -10,8 +10,7 @@ from sqlalchemy import select, update
 
 from app.dedup.arrival import content_of
 from app.dedup.tables import alerts
-from app.incidents import ledger
-from app.incidents.incident import raise_severity
+from app.incidents import respond
 from app.sources.event import Event
 from app.sources.limits import fitted
 from app.store.database import Writing
@@ -41,10 +40,7 @@ async def amend(tx: Writing, alert_id: int, change: Change) -> None:
         )
     )
     if row.resolved_at is None and row.incident_id and event.severity != row.severity:
-        incident = (await ledger.load(tx, [row.incident_id], lock=True))[row.incident_id]
-        if entry := raise_severity(incident, event.severity, f"{event.title} is {event.severity} now"):
-            await ledger.save(tx, [incident])
-            await ledger.record(tx, [(incident.id, entry)])
+        await respond.worsen(tx, row.incident_id, event.severity, f"{event.title} is {event.severity} now")
 
 
 def shown(row: Any, **changed: Any) -> Event:

@@ -100,6 +100,17 @@ async def acknowledge(tx: Writing, number: int, actor: str) -> Incident:
     return await _write(tx, incident, entry)
 
 
+async def worsen(tx: Writing, incident_id: int, severity: str, because: str) -> None:
+    """One of its alerts became graver, and so, if it was lighter, does the incident."""
+    incident = (await ledger.load(tx, [incident_id], lock=True)).get(incident_id)
+    entry = moves.raise_severity(incident, severity, because) if incident else None
+    if incident is None or entry is None:
+        return
+    if entry.detail.get("restart"):
+        await _page_again(tx, incident, turn.FIRST)
+    await _write(tx, incident, entry)
+
+
 async def unacknowledge(tx: Writing, number: int, actor: str) -> Incident:
     """Nobody has it any more: it pages again from the first level. Raises NoSuchIncident, Refused."""
     incident = await _locked(tx, number)

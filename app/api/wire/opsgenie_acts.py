@@ -14,13 +14,15 @@ from app.api.wire.opsgenie_alerts import Action
 from app.clock import DAY, MINUTE, SECOND, Micros
 from app.dedup.amend import Change, amend
 from app.incidents import respond
+from app.paging import joining, joint, redirect
 from app.sources import times
 from app.sources.event import Event
 from app.sources.fields import facts_and_words, part, said
-from app.sources.limits import one_line
+from app.sources.limits import one_line, text
 from app.sources.opsgenie import severity_of, tag_list
 from app.sources.tags import tags
-from app.store.database import Writing
+from app.store import resources
+from app.store.database import Reading, Writing
 from app.store.resources import Refused
 
 VERBS: Mapping[tuple[str, str], Action] = {
@@ -65,15 +67,19 @@ def deed_of(action: Action, body: Mapping[str, Any], query: Sequence[str], now: 
     note = said(body, "note")[: respond.MAX_NOTE]
     match action:
         case "Acknowledge":
-            return partial(_respond, respond.acknowledge, note)
+            return partial(_respond, partial(_acknowledge, said(body, "user")), note)
         case "UnAcknowledge":
             return partial(_respond, respond.unacknowledge, note)
         case "EscalateToNext":
-            return partial(_respond, respond.escalate, note)
+            return partial(_respond, redirect.escalate, note)
         case "Snooze":
             return partial(_respond, partial(_snooze, _seconds(body, now)), note)
-        case "Assign" | "AddResponder" | "AddTeam":
-            return partial(_respond, None, _named(action, body, note))
+        case "Assign":
+            return partial(_respond, partial(_give, _named(body, "owner")), note)
+        case "AddResponder":
+            return partial(_respond, partial(_ask, _named(body, "responder"), note), "")
+        case "AddTeam":
+            return partial(_respond, None, f"asked for the team {_named(body, 'team')}" + (f": {note}" if note else ""))
         case "AddNote" if not note:
             raise Unprocessable("note", "Note can not be empty.")
         case "AddNote" | "Create" | "Close" | "Delete":
@@ -104,6 +110,49 @@ async def _amend(change: Change, note: str, tx: Writing, row: Any, actor: str) -
     await _respond(None, note, tx, row, actor)
 
 
+async def _acknowledge(user: str, tx: Writing, number: int, actor: str) -> None:
+    """Where each of several people must acknowledge, it counts for the one who is named, if Tocsin knows them."""
+    try:
+        await joint.acknowledge(tx, number, actor)
+    except Refused as refused:
+        person = await _person(tx, user) if refused.name == "each_must_acknowledge" and user else None
+        if person is not None:
+            await joint.acknowledge(tx, number, actor, person)
+
+
+async def _give(whom: str, tx: Writing, number: int, actor: str) -> None:
+    """The incident is given to a person Tocsin knows; anybody else is noted, and paging goes on as it was."""
+    person = await _person(tx, whom)
+    if person is None:
+        await respond.note(tx, number, actor, f"assigned to {whom}, whom Tocsin does not know")
+    else:
+        await redirect.to_people(tx, number, actor, [person])
+
+
+async def _ask(whom: str, message: str, tx: Writing, number: int, actor: str) -> None:
+    person = await _person(tx, whom)
+    if person is None:
+        await respond.note(tx, number, actor, f"asked for {whom}, whom Tocsin does not know. {message}".strip())
+    else:
+        await joining.ask(tx, number, actor, [person], message)
+
+
+async def _person(view: Reading, whom: str) -> int | None:
+    """The one person with this name, id or mail address."""
+    wanted = whom.strip().lower()
+    found = [
+        one.id
+        for one in await resources.listed(view, "person")
+        if wanted in (one.name.lower(), str(one.id))
+        or any(
+            text(value).lower() == wanted
+            for way in one.document.get("contact_methods", ())
+            for value in way.get("address", {}).values()
+        )
+    ]
+    return found[0] if len(found) == 1 else None
+
+
 def _seconds(body: Mapping[str, Any], now: Micros) -> int:
     until = times.parse(body.get("endTime"))
     if until is None:
@@ -113,14 +162,12 @@ def _seconds(body: Mapping[str, Any], now: Micros) -> int:
     return max(MINUTE, min(until - now, LONGEST_SNOOZE)) // SECOND
 
 
-def _named(action: Action, body: Mapping[str, Any], note: str) -> str:
-    """Whom a request names, as a note: nobody has an incident because somebody else said so."""
-    field = {"Assign": "owner", "AddResponder": "responder", "AddTeam": "team"}[action]
-    whom = said(part(body, field), "username", "name", "id")
+def _named(body: Mapping[str, Any], field: str) -> str:
+    """Whom a request names."""
+    whom = one_line(said(part(body, field), "username", "name", "id"))
     if not whom:
         raise Unprocessable(field, f"{field} must name somebody.")
-    words = {"Assign": "assigned to", "AddResponder": "asked for", "AddTeam": "asked for the team"}[action]
-    return one_line(f"{words} {whom}") + (f": {note}" if note else "")
+    return whom
 
 
 def _change(action: Action, body: Mapping[str, Any], query: Sequence[str]) -> Change:
