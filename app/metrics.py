@@ -84,6 +84,12 @@ class Metrics:
         self.paging_held_seconds = Gauge(
             "tocsin_paging_held_seconds", "For how long paging has been held back; 0: it is not.", registry=registry
         )
+        self.silences_active = Gauge(
+            "tocsin_silences_active",
+            "Silences that are on, by what they are over: some or everything.",
+            ["over"],
+            registry=registry,
+        )
         self.heartbeat_signals = Counter(
             "tocsin_heartbeat_signals", "Signals of heartbeats: alive or failed.", ["signal"], registry=registry
         )

@@ -30,6 +30,8 @@ from app.rota.calendar_reading import CalendarReader
 from app.rota.handlers import Duties
 from app.rota.tickets import Door
 from app.rota.watching import Lookout
+from app.routing import inhibitors
+from app.routing.quieting import Quieting
 from app.settings import Settings
 from app.sources import registry as sources
 from app.sources.source import Source
@@ -142,6 +144,7 @@ class Process:
             lease_s=world.settings.lease_s,
         )
         self._watching: tuple[str, ...] = ()
+        self._quieting = Quieting()
         self.worker = Worker(
             world.store,
             world.clock,
@@ -177,7 +180,7 @@ class Process:
             calendars.handlers(),
             lookout.handlers(),
             self.watchers.handlers(),
-            {"expire": self._expire},
+            {"expire": self._expire, inhibitors.JOB: self._inhibit},
         )
         return self.watchers.gate.guarded({kind: handler for part in parts for kind, handler in part.items()})
 
@@ -190,6 +193,10 @@ class Process:
     async def _expire(self, job: Job) -> tuple[Job, ...]:
         ended = await self.world.store.write(expire, self.world.directory, job)
         self.world.metrics.ingest_events.labels("expired").inc(ended)
+        return ()
+
+    async def _inhibit(self, job: Job) -> tuple[Job, ...]:
+        await self.world.store.write(inhibitors.look_for_sources, job)
         return ()
 
     def start(self, *, watching: bool = True) -> None:
@@ -230,6 +237,19 @@ class Process:
             late = self.world.clock.monotonic() - before - LAG_EVERY_S
             self.world.metrics.loop_lag_seconds.set(max(0.0, late))
 
+    async def _measure_silences(self) -> None:
+        try:
+            book = await self.world.store.read(self._quieting.book)
+        except StoreError as error:
+            log.warning("silences_unknown", error=str(error))
+            return
+        now = self.world.clock.now()
+        everything = len(book.over_everything(now))
+        self.world.metrics.silences_active.labels("everything").set(everything)
+        self.world.metrics.silences_active.labels("some").set(book.silences_on(now) - everything)
+        if everything:
+            log.warning("everything_is_silenced", silences=everything)
+
     async def _measure_backlog(self) -> None:
         while True:
             try:
@@ -242,4 +262,5 @@ class Process:
                 self.world.metrics.jobs_due.set(behind.due)
                 self.world.metrics.jobs_quarantined.set(behind.quarantined)
                 self.world.metrics.oldest_due_seconds.set(max(0.0, age))
+            await self._measure_silences()
             await asyncio.sleep(BACKLOG_EVERY_S)

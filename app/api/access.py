@@ -67,7 +67,7 @@ def needed_role(method: str, path: str) -> Role | None:
         return "admin"
     if method in ("GET", "HEAD"):
         return "read-only"
-    if parts[:2] == ["v1", "incidents"] and method == "POST":
+    if (parts[:2] == ["v1", "incidents"] and method == "POST") or parts[:2] == ["v1", "silences"]:
         return "responder"
     if parts[:1] == ["v1"] and tuple(parts[1:4:2]) in _OF_RESPONDERS:
         return "responder"

@@ -48,6 +48,7 @@ from app.api import (
     resources,
     rules,
     senders,
+    silences,
     swaps,
     tickets,
 )
@@ -122,6 +123,7 @@ def routes(world: World) -> Routes:
         reachability,
         rules,
         senders,
+        silences,
     ):
         module.add_routes(v1, world)
     return Routes(

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from app.clock import iso
+from app.routing.quieting import read_book
 from app.store.database import Reading
 from app.watch.hold import held
 from app.world import World
@@ -23,11 +24,13 @@ class PagingShown(BaseModel):
     waiting: int = Field(
         description="Jobs that are held back: they are done, each saying how late it is, once released."
     )
+    silenced: list[str] = Field(description="Silences over everything that are on, one sentence each.")
 
 
 async def shown(view: Reading) -> PagingShown:
     """How paging stands."""
     found = await held(view)
+    book = await read_book(view)
     hold = found.hold
     return PagingShown(
         state="on" if hold is None else "held",
@@ -35,6 +38,7 @@ async def shown(view: Reading) -> PagingShown:
         held_by=None if hold is None else hold.by,
         why=None if hold is None else hold.why,
         waiting=found.waiting,
+        silenced=[one.says(one.window.ends_at) for one in book.over_everything(view.now)],
     )
 
 
@@ -43,5 +47,5 @@ def add_routes(routes: APIRouter, world: World) -> None:
 
     @routes.get("/paging", tags=["health"], summary="Is paging held back?", operation_id="read_paging")
     async def read_paging() -> PagingShown:
-        """After a restore paging may be held back: alerts come in, and nobody is paged."""
+        """Held back (after a restore, say) or silenced as a whole: alerts come in, and nobody is paged."""
         return await world.store.read(shown)

@@ -58,6 +58,10 @@ class IncidentShown(BaseModel):
     policy_version: int | None
     awaiting: int = Field(description="How many people must still acknowledge, each for themselves.")
     held_until: str | None = Field(description="Nobody is told before: support hours begin then.")
+    quiet_until: str | None = Field(
+        description="It does not page: all of its open alerts are silenced, inhibited or held. When that is asked again."
+    )
+    quiet_because: str | None = Field(description="Why, in one sentence.")
 
 
 def shown(incident: Incident) -> IncidentShown:
@@ -91,6 +95,8 @@ def shown(incident: Incident) -> IncidentShown:
         policy_version=incident.policy_version,
         awaiting=incident.awaiting,
         held_until=at(incident.held_until) if incident.escalation == "held" else None,
+        quiet_until=at(incident.quiet_until),
+        quiet_because=incident.quiet_because,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api import addresses, edits, rules
+from app.api import addresses, edits, rules, silences
 from app.api.problems import FieldError, Invalid, invalid
 from app.incidents.service import Service
 from app.notifiers.registry import Notifiers
@@ -26,7 +26,10 @@ from app.people.person import Person
 from app.people.team import Team
 from app.rota import forewarn
 from app.rota.calendars import after_calendar
+from app.routing.inhibition import Inhibition
+from app.routing.inhibitors import after_inhibition
 from app.routing.rule import Rule, Table, stored_table
+from app.routing.silence import Silence
 from app.sources.integration import Integration
 from app.sources.registry import HIDDEN, BadSettings, UnknownKind, parse_settings, secrets_of
 from app.store.database import Reading, Writing
@@ -106,6 +109,8 @@ class Kind:
     """What whoever saves one is warned of, in the answer; asked in the transaction of the edit, when all is saved."""
     born: Born | None = None
     """What else happens when one is created; answers fields that are shown this once."""
+    signed: bool = False
+    """Its document names who created it, in `created_by`."""
     born_shown: type[BaseModel] | None = None
     """Those fields."""
 
@@ -194,6 +199,23 @@ def kinds(world: World, *, issue_key: Born, key_shown: type[BaseModel]) -> tuple
             "Facts by which rules enrich events: rows of texts, as JSON or CSV.",
             ready=_table,
             saved=rules.after_table,
+        ),
+        Kind(
+            "silence",
+            "silences",
+            Silence,
+            "Silences and maintenance windows: what does not page for a while, until when, and who said so.",
+            ready=silences.ready,
+            saved=silences.after_silence,
+            warn=silences.warn,
+            signed=True,
+        ),
+        Kind(
+            "inhibition",
+            "inhibitions",
+            Inhibition,
+            "Rules by which alerts don't page while another alert fires that explains them.",
+            saved=after_inhibition,
         ),
     )
 

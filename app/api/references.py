@@ -35,6 +35,8 @@ USERS: dict[str, tuple[str, ...]] = {
     "heartbeat": (),
     "calendar": ("schedule",),
     "rule": (),
+    "silence": (),
+    "inhibition": (),
     "table": ("rule",),
 }
 """For each kind: the kinds whose documents may point at it."""

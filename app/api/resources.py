@@ -123,6 +123,8 @@ async def create(tx: Writing, kind: Kind, document: Any, by: str) -> Made:
     """Adds a resource. Raises Invalid, Refused."""
     await resources.touch_config(tx)
     ready = dict(kind.ready(tx, document, None))
+    if kind.signed:
+        ready["created_by"] = by
     await references.check(tx, references.references(kind.name, ready))
     made = await resources.create(tx, kind.name, document.name, ready, by)
     if kind.saved:
@@ -140,6 +142,8 @@ async def replace(tx: Writing, kind: Kind, resource_id: int, document: Any, by: 
     await resources.touch_config(tx)
     old = await _seen(tx, kind, resource_id, seen)
     ready = dict(kind.ready(tx, document, old))
+    if kind.signed:
+        ready["created_by"] = old.document["created_by"]
     await references.check(tx, references.references(kind.name, ready))
     if kind.changing:
         await kind.changing(tx, old)

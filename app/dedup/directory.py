@@ -19,6 +19,8 @@ from app.clock import SECOND, Micros
 from app.dedup.tables import integration_keys
 from app.incidents.priority import Impact
 from app.incidents.service import Grouping, Service
+from app.routing.inhibition import Inhibitions
+from app.routing.quieting import read_inhibitions
 from app.routing.reading import read_rulebook
 from app.routing.rulebook import Rulebook
 from app.sources.source import SourceSettings
@@ -55,6 +57,7 @@ class View:
     services: Mapping[int, Inlet] = field(default_factory=dict)
     """What alerts have from each service: the way in of no sender."""
     rules: Rulebook = field(default_factory=Rulebook)
+    inhibitions: Inhibitions = field(default_factory=Inhibitions)
 
 
 def digest_of(key: str) -> bytes:
@@ -85,7 +88,7 @@ async def read_view(view: Reading, parse: ParseSettings) -> View:
     by_digest = {bytes(row[0]): (inlets[row[1]], row[2]) for row in keys if row[1] in inlets}
     served = {item: _inlet(0, "", "", SourceSettings(), item, services) for item in services}
     rules = await read_rulebook(view, {item: one.name for item, one in services.items()})
-    return View(version, by_digest, inlets, served, rules)
+    return View(version, by_digest, inlets, served, rules, await read_inhibitions(view))
 
 
 def _inlet(

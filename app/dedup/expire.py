@@ -10,6 +10,7 @@ from app.dedup.ingest import EXPIRY_GRACE
 from app.dedup.placing import recovered
 from app.dedup.tables import alerts
 from app.incidents import ledger
+from app.routing.inhibitors import no_longer_inhibits
 from app.store import jobs
 from app.store.database import Writing
 
@@ -33,6 +34,8 @@ async def expire(tx: Writing, directory: Directory, job: jobs.Job) -> int:
         tx,
         [{"id": row.id, "resolved_at": tx.now, "resolved_by": "expiry", "ended_at": row.expires_at} for row in due],
     )
+    if view.inhibitions:
+        await no_longer_inhibits(tx, [row.id for row in due])
     loaded = await ledger.load(tx, (row.incident_id for row in due if row.incident_id), lock=True)
     for row in due:
         if incident := loaded.get(row.incident_id or 0):

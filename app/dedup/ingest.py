@@ -24,13 +24,13 @@ from app.dedup.lifecycle import Change, Known, decide
 from app.dedup.placing import place_new, settle
 from app.dedup.proofs import keep_proofs
 from app.dedup.samples import keep_samples
-from app.dedup.steering import drop, routing, steer
+from app.dedup.steering import drop, inhibit, routing, steer
 from app.dedup.tables import unparsed
 from app.dedup.work import NewId, Work, Written
 from app.incidents import ledger
 from app.incidents.correlate import Suppress, grouping_key, never_pages
 from app.routing.rulebook import Routed
-from app.routing.tables import routings
+from app.routing.tables import inhibitors, routings
 from app.store import bulk, jobs
 from app.store.database import Writing
 
@@ -59,6 +59,7 @@ async def ingest(tx: Writing, directory: Directory, arrivals: Sequence[Arrival])
     await settle(tx, work)
     await episodes.insert_alerts(tx, list(work.new.values()))
     await bulk.insert(tx, routings, list(work.routings.values()))
+    await bulk.insert(tx, inhibitors, work.inhibitors)
     await episodes.update_alerts(tx, work.updates)
     await _keep_unread(tx, arrivals)
     await keep_proofs(tx, arrivals)
@@ -170,6 +171,8 @@ def _open(
         work.routings[episode.id] = routing(work, episode.id, routed)
     if ended:
         return
+    if work.view.inhibitions and not event.test:
+        inhibit(work, inlet, item, episode.id)
     if episode.expires_at is not None:
         work.expiries.append(episode.expires_at)
     suppressed = never_pages(event.severity, test=event.test)

@@ -6,11 +6,11 @@ The decisions are those of `app/incidents`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import select
 
-from app.clock import Micros
+from app.clock import SECOND, Micros
 from app.dedup import episodes
 from app.dedup.arrival import Prepared
 from app.dedup.episodes import Episode
@@ -18,9 +18,13 @@ from app.dedup.work import NewId, Work
 from app.incidents import ledger, turn
 from app.incidents.correlate import Candidate, Join, place
 from app.incidents.incident import Entry, Incident, acknowledge, opened, raise_severity, resolve
+from app.routing.inhibitors import no_longer_inhibits
 from app.store import counters, jobs
 from app.store.database import Writing
 from app.store.tables import resources
+
+ASKED_A_SECOND = 1_000
+"""Open alerts of a quiet incident that are asked a second, when more of them join, whether it is still quiet."""
 
 
 async def place_new(tx: Writing, work: Work) -> None:
@@ -106,8 +110,16 @@ async def _write_placed(tx: Writing, work: Work, loaded: dict[int, Incident], ne
         await ledger.add(tx, new)
         await jobs.add(tx, first_pages)
         work.written.opened = len(new)
+    await _ask_whether_quiet(tx, loaded.values())
     fresh = {incident.id for incident in new}
     await ledger.save(tx, [incident for incident in loaded.values() if incident.id not in fresh])
+
+
+async def _ask_whether_quiet(tx: Writing, joined: Iterable[Incident]) -> None:
+    """What joined, or became graver, may page; of many alerts that is not asked at each."""
+    for incident in joined:
+        if incident.quiet_until is not None:
+            await jobs.pull(tx, incident.id, ["escalate"], tx.now + incident.open_alerts // ASKED_A_SECOND * SECOND)
 
 
 async def _number(tx: Writing, work: Work, new: list[Incident]) -> None:
@@ -145,8 +157,13 @@ async def settle(tx: Writing, work: Work) -> None:
         else:
             stored.append({"id": episode.id, **end})
     await episodes.resolve_alerts(tx, stored)
+    if work.view.inhibitions:
+        await no_longer_inhibits(tx, [episode.id for episode, *_ in work.resolves])
     loaded = await ledger.load(tx, touched(work), lock=True)
     settled(work, loaded)
+    await _ask_whether_quiet(
+        tx, [loaded[one] for one in {item[0].incident_id for item in work.graver} if one in loaded]
+    )
     await ledger.save(tx, list(loaded.values()))
     await jobs.add(tx, _begin_anew(work))
 

@@ -18,25 +18,14 @@ from app.dedup.work import Work
 from app.routing.matchers import facts_of
 from app.routing.rulebook import Routed
 from app.routing.tally import Dropped
-from app.sources.event import Severity
+from app.sources.event import Event, Severity
 from app.sources.limits import links
 
 
 def steer(work: Work, inlet: Inlet, item: Prepared) -> tuple[Inlet, Prepared, Routed | None]:
     """The event and its way in as rules leave them; the same when none of them matches."""
     event = item.event
-    routed = work.view.rules.run(
-        facts_of(
-            event.labels,
-            event.annotations,
-            title=event.title,
-            severity=event.severity,
-            service=inlet.service_name,
-            integration=inlet.name,
-            kind=inlet.kind,
-            key=event.key,
-        )
-    )
+    routed = work.view.rules.run(_facts(inlet, event))
     if routed is None:
         return inlet, item, None
     work.written.tally.matched(routed.hits)
@@ -46,6 +35,25 @@ def steer(work: Work, inlet: Inlet, item: Prepared) -> tuple[Inlet, Prepared, Ro
         links=links(*event.links, *routed.links),
     )
     return _inlet(work, inlet, routed), item._replace(event=changed), routed
+
+
+def _facts(inlet: Inlet, event: Event) -> dict[str, str]:
+    return facts_of(
+        event.labels,
+        event.annotations,
+        title=event.title,
+        severity=event.severity,
+        service=inlet.service_name,
+        integration=inlet.name,
+        kind=inlet.kind,
+        key=event.key,
+    )
+
+
+def inhibit(work: Work, inlet: Inlet, item: Prepared, alert_id: int) -> None:
+    """Notes what an alert stands for, as the source of rules of inhibition."""
+    for side in work.view.inhibitions.as_source(_facts(inlet, item.event)):
+        work.inhibitors.append({"digest": side.digest, "alert_id": alert_id, "mutual": int(side.mutual)})
 
 
 def _inlet(work: Work, inlet: Inlet, routed: Routed) -> Inlet:

@@ -52,6 +52,8 @@ class Work:
     """What rules did to alerts that open here, by alert."""
     restarts: dict[int, Incident] = field(default_factory=dict)
     """Incidents whose paging begins anew, because they became graver."""
+    inhibitors: list[dict[str, Any]] = field(default_factory=list)
+    """What alerts that open here stand for, as sources of inhibition."""
     expiries: list[Micros] = field(default_factory=list)
     groupings: dict[int, bytes] = field(default_factory=dict)
     """The one grouping of each service, or integration without one, whose alerts are grouped by service."""

@@ -10,7 +10,7 @@ from app.explain.entries import Line, entries
 from app.explain.facts import Facts, LeftOut
 from app.explain.forecast import Expected, expected
 from app.explain.people import OnePerson, nobody, people
-from app.explain.wording import clock, day_and_clock, joined, level_name, many, names, quote, sentence
+from app.explain.wording import clock, day_and_clock, joined, level_name, many, names, quote, sentence, why_quiet
 
 IN_SUMMARY = 3
 """People who are named in the summary; the rest are counted there and told below."""
@@ -72,6 +72,8 @@ def _summary(facts: Facts, everybody: Sequence[OnePerson], ahead: Sequence[Expec
     yield _briefly(paged, "were paged too") if paged else "Nobody was paged so far."
     if others:
         yield _briefly(others, "were not paged either")
+    if facts.ahead is not None and facts.ahead.quiet is not None:
+        yield why_quiet(facts.ahead.quiet.says)
     yield _now(facts, ahead)
 
 

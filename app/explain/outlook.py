@@ -9,7 +9,7 @@ from app.clock import MINUTE, Micros
 from app.explain.entries import why_priority
 from app.explain.forecast import Expected, expected, gaps
 from app.explain.rehearsal import EventFate, IncidentFate, Rehearsal
-from app.explain.wording import clock, day_and_clock, level_name, many, names, quote, sentence
+from app.explain.wording import clock, day_and_clock, level_name, many, names, quote, sentence, why_quiet
 
 SPOKEN = 3
 """Steps that are named in the summary."""
@@ -110,6 +110,8 @@ def _of_incident(fate: IncidentFate, name: str) -> Iterator[str]:
     for entry in fate.entries:
         if entry.kind != "triggered":
             yield sentence(quote(entry.reason))
+    if fate.ahead is not None and fate.ahead.quiet is not None:
+        yield why_quiet(fate.ahead.quiet.says)
     if not fate.new or fate.ahead is None:
         yield _stands(fate)
 
@@ -143,6 +145,8 @@ def _summary(found: Rehearsal, said: tuple[IncidentSaid, ...]) -> Iterator[str]:
         else:
             what = f"it would belong to {one.name}{of}, which is {incident.state} then"
         yield f"If this arrived on {when}, {what}."
+        if one.fate.ahead is not None and one.fate.ahead.quiet is not None:
+            yield why_quiet(one.fate.ahead.quiet.says)
         yield _told(one)
         yield from (f"BEWARE: {gap}" for gap in one.gaps[:SPOKEN])
     if len(said) > SPOKEN:

@@ -27,6 +27,8 @@ from app.incidents import ledger
 from app.incidents.incident import Entry, Incident, opened
 from app.incidents.service import Service
 from app.paging.ahead import BEGIN, Ahead, Start, ahead, ahead_of
+from app.routing.quiet import Quiet, quieted
+from app.routing.quieting import alert_of, read_book, reasons_of
 from app.store import resources
 from app.store.database import Reading
 
@@ -171,19 +173,42 @@ def _event(work: Work, item: Prepared, change: Change, episode_id: int | None) -
 
 async def _fate(view: Reading, work: Work, incident: Incident, at: Micros, *, new: bool) -> IncidentFate:
     said = tuple(entry for incident_id, entry in work.entries if incident_id == incident.id)
-    return await _incident(view, incident, at, new=new, entries=said)
+    return await _incident(view, incident, at, new=new, entries=said, work=work)
 
 
 async def _incident(
-    view: Reading, incident: Incident, at: Micros, *, new: bool, entries: tuple[Entry, ...] = ()
+    view: Reading,
+    incident: Incident,
+    at: Micros,
+    *,
+    new: bool,
+    entries: tuple[Entry, ...] = (),
+    work: Work | None = None,
 ) -> IncidentFate:
     course = None
     if new and incident.state == "triggered":
-        course = await ahead(view, incident, Start(BEGIN, at))
+        quiet = await _quiet(view, work, incident, at)
+        start = Start(BEGIN, at if quiet is None else quiet.until)
+        course = replace(await ahead(view, incident, start), quiet=quiet)
     elif not new:
         course = await ahead_of(view, incident)
     service = await _named(view, incident.service_id)
     return IncidentFate(incident, service, new, entries, course)
+
+
+async def _quiet(view: Reading, work: Work | None, incident: Incident, at: Micros) -> Quiet | None:
+    """Why an incident that would be new would not page."""
+    book = await read_book(view)
+    if work is None or not book:
+        return None
+    nothing = {"hold_until": None, "said": None}
+    own = [
+        alert_of(book, {**nothing, **work.routings.get(row["id"], {}), **row})
+        for row in work.new.values()
+        if row["incident_id"] == incident.id and row["resolved_at"] is None
+    ]
+    reasons = await reasons_of(view, book, own, at)
+    return quieted(reasons) if reasons else None
 
 
 async def _named(view: Reading, service_id: int | None) -> str:

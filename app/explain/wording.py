@@ -95,6 +95,11 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + end
 
 
+def why_quiet(says: str) -> str:
+    """Why an incident does not page now."""
+    return sentence(f"It does not page now: {quote(says, 600)}")
+
+
 def many(count: int, one: str, more: str = "") -> str:
     """A number of things: "1 page", "3 pages"."""
     return f"{count:,} {one if count == 1 else more or one + 's'}"

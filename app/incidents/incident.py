@@ -70,6 +70,11 @@ class Incident:
     """To whom somebody gave it, before the policy or in its place."""
     awaiting: int = 0
     """How many people must still acknowledge, each for themselves."""
+    quiet_until: Micros | None = None
+    """It does not page, as all of its alerts have a reason not to; when that is asked again."""
+    quiet_by: int | None = None
+    """The alert that inhibits it."""
+    quiet_because: str | None = None
 
 
 class Assigned(TypedDict, total=False):
@@ -142,6 +147,7 @@ def _hold(incident: Incident, actor: str, now: Micros, until: Micros | None) -> 
     incident.acknowledged_at = now
     incident.acknowledged_by = actor
     incident.ack_until = until
+    _forget_quiet(incident)
     incident.escalation = "stopped"
     incident.epoch += 1
     incident.awaiting = 0
@@ -195,8 +201,26 @@ def reopen(incident: Incident, actor: str, reason: str) -> Entry:
     return Entry("reopened", actor, reason)
 
 
+def keep_quiet(incident: Incident, until: Micros, by: int | None, because: str, detail: dict[str, Any]) -> Entry | None:
+    """It does not page now, and why; nothing is said when that is known already."""
+    known = incident.quiet_because
+    incident.quiet_until, incident.quiet_by, incident.quiet_because = until, by, because
+    return None if known == because else Entry("quieted", "tocsin", f"does not page: {because}", detail)
+
+
+def unquiet(incident: Incident, because: str) -> Entry:
+    """Nothing keeps it quiet any more: it pages."""
+    _forget_quiet(incident)
+    return Entry("unquieted", "tocsin", because)
+
+
+def _forget_quiet(incident: Incident) -> None:
+    incident.quiet_until = incident.quiet_by = incident.quiet_because = None
+
+
 def _restart(incident: Incident, level: int) -> None:
     incident.acknowledged_at = incident.acknowledged_by = incident.ack_until = None
+    _forget_quiet(incident)
     incident.escalation = "waiting"
     incident.level = level
     incident.round = incident.told_s = 0
@@ -212,6 +236,7 @@ def resolve(incident: Incident, actor: str, now: Micros, resolution: Resolution,
     incident.resolved_by = actor
     incident.resolution = resolution
     incident.ack_until = None
+    _forget_quiet(incident)
     incident.escalation = "stopped"
     incident.epoch += 1
     incident.awaiting = 0

@@ -131,7 +131,24 @@ _END_ALERTS = text(
 )
 
 
+_ASK = (
+    "UPDATE jobs SET due_at = :now WHERE kind = 'escalate' AND due_at > :now AND subject IN "
+    "(SELECT id FROM incidents WHERE quiet_until IS NOT NULL AND"
+)
+
+
+async def ask_again(tx: Writing, which: str, **values: int | list[int]) -> None:
+    """Quiet incidents that `which` holds of are asked at once whether they page: a condition of our own on their table."""
+    question = text(f"{_ASK} {which})")
+    for name, value in values.items():
+        if isinstance(value, list):
+            question = question.bindparams(bindparam(name, expanding=True))
+    if (await tx.conn.execute(question, {"now": tx.now, **values})).rowcount:
+        tx.due.append(tx.now)
+
+
 async def end_alerts(tx: Writing, incident: Incident) -> None:
-    """Ends the open alerts of an incident a person declared over."""
+    """Ends the open alerts of an incident a person declared over; what they kept quiet is asked whether it pages."""
+    await ask_again(tx, "quiet_by IN (SELECT id FROM alerts WHERE incident_id = :incident)", incident=incident.id)
     await tx.conn.execute(_END_ALERTS, {"now": tx.now, "incident": incident.id})
     incident.open_alerts = 0

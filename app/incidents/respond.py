@@ -39,8 +39,9 @@ async def _write(tx: Writing, incident: Incident, entry: Entry) -> Incident:
     return incident
 
 
-async def _page_again(tx: Writing, incident: Incident, what: int = turn.NEXT) -> None:
-    await jobs.add(tx, [jobs.NewJob("escalate", incident.id, tx.now, {"epoch": incident.epoch}, rank=what)])
+async def _page_again(tx: Writing, incident: Incident, what: int = turn.NEXT, *, asked: bool = False) -> None:
+    payload = {"epoch": incident.epoch} | ({"asked": True} if asked else {})
+    await jobs.add(tx, [jobs.NewJob("escalate", incident.id, tx.now, payload, rank=what)])
 
 
 async def _wake_at(tx: Writing, incident: Incident, at: Micros) -> None:
@@ -146,10 +147,13 @@ async def snooze_until(tx: Writing, number: int, actor: str, until: Micros) -> I
 
 
 async def escalate(tx: Writing, number: int, actor: str, level: int | None = None) -> Incident:
-    """The next level, or the one given (from 0), is told at once. Raises NoSuchIncident, Refused."""
+    """The next level, or the one given (from 0), is told at once, whatever keeps the incident quiet.
+
+    Raises NoSuchIncident, Refused.
+    """
     incident = await _locked(tx, number)
     entry = moves.escalate(incident, actor, level)
-    await _page_again(tx, incident)
+    await _page_again(tx, incident, asked=True)
     return await _write(tx, incident, entry)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -87,6 +87,9 @@ class Service(BaseModel):
     description: str = Field(default="", max_length=2_000)
     team_id: str | None = Field(default=None, description="The team that owns it.")
     policy_id: str | None = Field(default=None, description="The escalation policy that is followed for its incidents.")
+    tags: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
+        default=(), max_length=50, description="Words by which silences choose it with others, such as a data centre."
+    )
     impact: Impact = Field(
         default="medium", description="How much is hit when it is down; with urgency it gives the priority."
     )

@@ -44,12 +44,22 @@ incidents = Table(
     Column("assigned", Document),
     Column("awaiting", Integer, nullable=False, server_default="0"),
     Column("updated_at", Instant, nullable=False),
+    Column("quiet_until", Instant),
+    Column("quiet_by", Id),
+    Column("quiet_because", Text),
     Index("ix_incidents_grouping", "grouping", "last_alert_at", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
     Index("ix_incidents_state_id", "state", "id"),
     Index("ix_incidents_service_id", "service_id", "id"),
+    Index(
+        "ix_incidents_quiet_by",
+        "quiet_by",
+        sqlite_where=text("quiet_by IS NOT NULL"),
+        postgresql_where=text("quiet_by IS NOT NULL"),
+    ),
 )
 """`epoch` is raised whenever the question "who is to be told?" starts anew or ends (ack, resolve, escalate now, snooze
-over); a job of an older epoch does nothing."""
+over); a job of an older epoch does nothing. `quiet_until`: it does not page, and why is asked again then; `quiet_by` is an
+alert whose end is a reason to ask at once."""
 
 timeline = Table(
     "timeline",

@@ -24,6 +24,8 @@ from app.paging.course import (
 from app.paging.joint import have_it
 from app.paging.plan import LevelPlan, Position, plan_level
 from app.paging.recipients import LAST_RESORT, UNCONFIGURED, console
+from app.routing.quiet import Quiet
+from app.routing.quieting import quiet_of, read_book
 from app.store.database import Reading
 
 MOST_STEPS = 60
@@ -60,6 +62,8 @@ class Ahead:
     """Somebody is told, or was already."""
     cut: bool = False
     """There is more than `MOST_STEPS`."""
+    quiet: Quiet | None = None
+    """Why it does not page now; what is ahead begins when that ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class Start:
     """The policy whose level was told last."""
     have: frozenset[int] = frozenset()
     """Who has acknowledged for themselves."""
+    quiet: Quiet | None = None
 
 
 BEGIN = Position(0, 0)
@@ -86,7 +91,8 @@ async def start_of(view: Reading, incident: Incident) -> Start | None:
     if incident.state != "triggered" or incident.escalation not in ("waiting", "held", "running", "fallback"):
         return None
     told = await last_told(view, incident)
-    at = view.now
+    quiet = await quiet_of(view, await read_book(view), incident)
+    at = view.now if quiet is None else quiet.until
     if told is not None and told.alive:
         at = max(at, ends_at(told) or (told.first_due or at) + told.delay_s * SECOND)
     return Start(
@@ -96,13 +102,16 @@ async def start_of(view: Reading, incident: Incident) -> Start | None:
         incident.escalation == "fallback",
         incident.policy_id if incident.escalation == "running" else None,
         await have_it(view, incident),
+        quiet,
     )
 
 
 async def ahead_of(view: Reading, incident: Incident) -> Ahead | None:
     """What an incident's escalation will do if nobody does anything; None when it will do nothing."""
     start = await start_of(view, incident)
-    return None if start is None else await ahead(view, incident, start)
+    if start is None:
+        return None
+    return replace(await ahead(view, incident, start), quiet=start.quiet)
 
 
 async def ahead(view: Reading, incident: Incident, start: Start) -> Ahead:

@@ -21,7 +21,7 @@ from sqlalchemy import func, insert, select, update
 
 from app.clock import SECOND, Micros, spoken
 from app.incidents import ledger, turn
-from app.incidents.incident import Entry, Incident, begin_anew
+from app.incidents.incident import Entry, Incident, begin_anew, keep_quiet, unquiet
 from app.paging import joint
 from app.paging.course import (
     NOTHING,
@@ -37,6 +37,8 @@ from app.paging.course import (
 from app.paging.plan import LevelPlan, Missed, PlannedPage, Position, Reached, plan_level
 from app.paging.recipients import LAST_RESORT, UNCONFIGURED, console, take_turns
 from app.paging.tables import pages
+from app.routing.quiet import ended
+from app.routing.quieting import Quieting, note_silenced, quiet_of
 from app.store import jobs
 from app.store.database import Writing
 
@@ -60,8 +62,8 @@ class Escalated:
     """Pages due at once that this worker has taken already."""
 
 
-async def escalate(tx: Writing, job: jobs.Job, lease: Micros) -> Escalated:
-    """Tells the next level, waits for it, or ends. Raises LeaseLost when another worker has the job."""
+async def escalate(tx: Writing, job: jobs.Job, lease: Micros, quieting: Quieting) -> Escalated:
+    """Tells the next level, waits for it, stays quiet, or ends. Raises LeaseLost when another worker has the job."""
     incident = (await ledger.load(tx, [job.subject], lock=True)).get(job.subject)
     await jobs.hold(tx, job)
     if incident is None or incident.epoch != job.payload["epoch"] or incident.state != "triggered":
@@ -70,6 +72,8 @@ async def escalate(tx: Writing, job: jobs.Job, lease: Micros) -> Escalated:
     wait_until = await _level_before_ends(tx, incident)
     if wait_until is not None and wait_until > tx.now:
         await jobs.put_back(tx, job, wait_until)
+        return Escalated()
+    if "asked" not in job.payload and await _stays_quiet(tx, job, incident, quieting):
         return Escalated()
     if incident.escalation == "fallback":
         return await _exhausted(
@@ -86,6 +90,24 @@ async def escalate(tx: Writing, job: jobs.Job, lease: Micros) -> Escalated:
     done = await _tell(tx, job, incident, rules, lease)
     await _mark_late(tx, incident, tx.now - job.due_at)
     return done
+
+
+async def _stays_quiet(tx: Writing, job: jobs.Job, incident: Incident, quieting: Quieting) -> bool:
+    """Whether all of its alerts have a reason not to page now: then it is asked again when the first of them ends."""
+    found = await quiet_of(tx, await quieting.book(tx), incident)
+    if found is None:
+        if incident.quiet_until is not None:
+            said = ended(incident.open_alerts, incident.alerts)
+            await ledger.record(tx, [(incident.id, unquiet(incident, said))])
+            await ledger.save(tx, [incident])
+        return False
+    entry = keep_quiet(incident, found.until, found.inhibitor, found.says, found.detail)
+    if entry is not None:
+        await ledger.record(tx, [(incident.id, entry)])
+    await note_silenced(tx, incident.id, found)
+    await ledger.save(tx, [incident])
+    await jobs.put_back(tx, job, found.until)
+    return True
 
 
 async def _mark_late(tx: Writing, incident: Incident, late: Micros) -> None:

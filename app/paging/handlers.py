@@ -23,6 +23,7 @@ from app.paging.notify import NoticeTry
 from app.paging.retry import outcome_name
 from app.paging.together import Alone, Together
 from app.paging.worker import Handler
+from app.routing.quieting import Quieting
 from app.store.database import Store
 from app.store.jobs import Job
 
@@ -56,6 +57,7 @@ class Paging:
         self._lease = lease_s * SECOND
         self._begin = Together(self._begin_one, self._begin_many)
         self._record = Together(self._record_one, self._record_many)
+        self._quieting = Quieting()
 
     def handlers(self) -> dict[str, Handler]:
         """By kind of job."""
@@ -68,7 +70,7 @@ class Paging:
 
     async def escalate(self, job: Job) -> Sequence[Job]:
         """Tells the next level; answers the pages it has claimed."""
-        done = await self._store.write(escalate, job, self._lease)
+        done = await self._store.write(escalate, job, self._lease, self._quieting)
         if done.undelivered:
             self._metrics.undelivered.inc()
             log.error("incident_undelivered", incident=job.subject)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text
 
-from app.store.metadata import Id, Instant, metadata
+from app.store.metadata import Digest, Id, Instant, metadata
 
 routings = Table(
     "routings",
@@ -41,3 +41,25 @@ dropped = Table(
     Index("ix_dropped_rule_id", "rule_id", "id"),
 )
 """The last events that each rule dropped, so that whoever asks sees what it takes away."""
+
+silenced = Table(
+    "silenced",
+    metadata,
+    Column("silence_id", Id, ForeignKey("resources.id"), primary_key=True, autoincrement=False),
+    Column("incident_id", Id, ForeignKey("incidents.id"), primary_key=True, autoincrement=False),
+    Column("since", Instant, nullable=False),
+    Index("ix_silenced_incident_id", "incident_id"),
+)
+"""Which incidents a silence kept from paging: what it did is counted from these, and its end wakes them."""
+
+inhibitors = Table(
+    "inhibitors",
+    metadata,
+    Column("digest", Digest, primary_key=True),
+    Column("alert_id", Id, primary_key=True, autoincrement=False),
+    Column("mutual", Integer, nullable=False),
+    Index("ix_inhibitors_alert_id", "alert_id"),
+)
+"""Alerts that inhibit others: `digest` stands for a rule and the values it compares (app/routing/inhibition.py). Only alerts
+that are the source of a rule have rows, and only while they fire. `mutual`: 1 for an
+alert that is also a target of the rule."""
