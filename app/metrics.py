@@ -53,6 +53,36 @@ class Metrics:
             ["notifier", "outcome"],
             registry=registry,
         )
+        self.receipts = Counter(
+            "tocsin_receipts",
+            "What providers that promise receipts said later: delivered, failed, or missing after a minute.",
+            ["notifier", "state"],
+            registry=registry,
+        )
+        self.breakers_open = Gauge(
+            "tocsin_breakers_open",
+            "Providers that this process does not call now, because they failed five times in a row.",
+            ["notifier"],
+            registry=registry,
+        )
+        self.breaker_opened = Counter(
+            "tocsin_breaker_opened",
+            "How often this process stopped calling a provider that failed.",
+            ["notifier"],
+            registry=registry,
+        )
+        self.pages_put_off = Counter(
+            "tocsin_pages_put_off",
+            "Pages that waited for their provider: broken, or busy (its pace, or as many on their way as may be).",
+            ["notifier", "why"],
+            registry=registry,
+        )
+        self.bundled_pages = Counter(
+            "tocsin_bundled_pages",
+            "Pages that went out together with others in one message, because there were too many for their person.",
+            ["notifier"],
+            registry=registry,
+        )
         self.page_delay_seconds = Histogram(
             "tocsin_page_delay_seconds",
             "From the instant a page was due to its first try.",

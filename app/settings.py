@@ -50,6 +50,16 @@ class Settings(BaseSettings):
         description="How long a worker that died holds what it was doing; longer than send_timeout_s.",
     )
     send_timeout_s: float = Field(default=10.0, gt=0, le=14, description="How long a provider may take to answer.")
+    provider_pace: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="How fast providers are called, with commas: KIND=PER_SECOND:BURST:AT_ONCE, such as telegram=20,email=5:10:4. See docs/delivery.md.",
+    )
+    page_limit: int = Field(
+        default=10,
+        ge=1,
+        description="Pages that one person gets one by one within page_window_s; more come together in one message with a list.",
+    )
+    page_window_s: int = Field(default=600, ge=10, le=86_400, description="See page_limit.")
     smtp_url: SecretStr = Field(
         default=SecretStr(""),
         description="Mail server: smtp://USER:PASSWORD@HOST:587?tls=starttls (or implicit, none).",
@@ -74,7 +84,7 @@ class Settings(BaseSettings):
     )
     drain_s: int = Field(default=10, ge=0, le=120, description="How long a stopping server finishes what it began.")
 
-    @field_validator("outbound_allow", mode="before")
+    @field_validator("outbound_allow", "provider_pace", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

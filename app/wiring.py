@@ -22,9 +22,12 @@ from app.notifiers import registry as notifiers
 from app.notifiers import sink
 from app.notifiers.notifier import Notifier
 from app.notifiers.outbound import Outbound, OutboundSettings, system_trust
-from app.paging.deliver import LinkMaker
+from app.notifiers.pace import read_paces
+from app.paging.deliver import Desk, LinkMaker
+from app.paging.doors import Doors
 from app.paging.handlers import Paging
 from app.paging.quarantine import QUARANTINE
+from app.paging.storm import Allowance
 from app.paging.worker import Worker
 from app.rota.calendar_reading import CalendarReader
 from app.rota.handlers import Duties
@@ -161,13 +164,19 @@ class Process:
 
     def _handlers(self) -> dict[str, Any]:
         world = self.world
+        reaching = {**world.notifiers, sink.KIND: sink.Sink()}
+        paces = read_paces(world.settings.provider_pace)
         paging = Paging(
             world.store,
             world.clock,
             world.metrics,
-            {**world.notifiers, sink.KIND: sink.Sink()},
+            reaching,
             world.outbound,
-            LinkMaker(world.secret, world.base_url, world.settings.link_hours),
+            Desk(
+                LinkMaker(world.secret, world.base_url, world.settings.link_hours),
+                Doors(reaching, paces, hands=world.settings.workers, metrics=world.metrics),
+                Allowance(world.settings.page_limit, world.settings.page_window_s),
+            ),
             world.settings.send_timeout_s,
             world.settings.lease_s,
         )

@@ -37,7 +37,7 @@ KEEP_S = 1.0
 KEEP_MOST = 1_000
 
 _OPEN = frozenset({"/", "/livez", "/readyz", "/metrics"})
-_OPEN_BELOW = ("/a/", "/c/", "/t/")
+_OPEN_BELOW = ("/a/", "/b/", "/c/", "/r/", "/t/")
 """Without a key: the front page, what the machine room asks; signed links, calendars and tickets are their own permission."""
 _OF_RESPONDERS = frozenset(
     {

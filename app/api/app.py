@@ -20,6 +20,7 @@ from app.api import (
     absences,
     acts,
     alerts,
+    bundle_list,
     calendar_feed,
     calendar_links,
     calendars,
@@ -45,6 +46,7 @@ from app.api import (
     preview,
     problems,
     reachability,
+    receipts,
     resources,
     rules,
     senders,
@@ -129,7 +131,14 @@ def routes(world: World) -> Routes:
     return Routes(
         about={**TAGS, **{kind.path: kind.about for kind in known}},
         keyed=v1,
-        unkeyed=(links.router(world), calendar_feed.router(world), tickets.router(world), landing.router()),
+        unkeyed=(
+            links.router(world),
+            bundle_list.router(world),
+            receipts.router(world),
+            calendar_feed.router(world),
+            tickets.router(world),
+            landing.router(),
+        ),
     )
 
 

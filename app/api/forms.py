@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-MAX_FORM = 4_096
+MAX_FORM = 8_192
 
 
 class BadForm(Exception):
@@ -34,8 +34,8 @@ def from_elsewhere(request: Request) -> bool:
     return request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
 
 
-async def read_form(request: Request) -> Form:
-    """The fields of a small form. Raises BadForm."""
+async def read_form(request: Request, fields: int = 10) -> Form:
+    """The fields of a small form, at most so many. Raises BadForm."""
     body = bytearray()
     try:
         async for chunk in request.stream():
@@ -44,7 +44,7 @@ async def read_form(request: Request) -> Form:
                 raise BadForm("That was more than this page sends.")
         if body and not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             raise BadForm("That was not a form of this page.")
-        return Form(parse_qs(body.decode(), max_num_fields=10))
+        return Form(parse_qs(body.decode(), max_num_fields=fields))
     except ValueError as error:
         raise BadForm("That was not a form of this page.") from error
     except ClientDisconnect as error:

@@ -45,6 +45,7 @@ class Attempt(BaseModel):
     detail: str
     receipt: str = Field(description="The provider's name for the message.")
     late_s: int = Field(description="How much later than meant it went out.")
+    receipt_at: str | None = Field(description="When the provider said what became of it, where it promises receipts.")
 
 
 class Page(BaseModel):
@@ -62,7 +63,7 @@ class Page(BaseModel):
     policy_version: int | None
     schedule_id: str | None
     fallback: bool = Field(description="Waits until the page before it has failed.")
-    state: str = Field(description="waiting, sent, failed, quarantined, not_needed.")
+    state: str = Field(description="waiting, sent, failed, blocked, quarantined, not_needed.")
     outcome: str | None
     detail: str
     due_at: str | None = Field(description="None: a fallback that was not needed so far.")
@@ -190,6 +191,7 @@ async def _attempts(view: Reading, page_ids: Sequence[int]) -> Mapping[int, list
                 detail=row.detail,
                 receipt=row.receipt,
                 late_s=row.late_s,
+                receipt_at=at(row.receipt_at),
             )
         )
     return found

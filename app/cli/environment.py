@@ -140,9 +140,11 @@ def _check_outbound(settings: Settings) -> None:
     from email.utils import parseaddr
 
     from app.notifiers.guard import read_allowance
+    from app.notifiers.pace import read_paces
 
     try:
         read_allowance(settings.outbound_allow)
+        read_paces(settings.provider_pace)
         if url := settings.smtp_url.get_secret_value():
             from app.notifiers.smtp import read_mail_server
 

@@ -9,6 +9,8 @@ from app.explain.wording import clock, level_name, names, quote, sentence, took
 STOPS = ("acknowledged", "snoozed", "resolved")
 """Entries with which paging stops."""
 _RESTARTS = ("ack_expired", "unacknowledged", "escalated", "reopened", "reassigned", "policy_changed")
+TAKEN = ("accepted", "delivered")
+"""Outcomes of tries that went well."""
 LEVELS = ("level_told", "level_reached_nobody")
 
 
@@ -36,6 +38,7 @@ def deed(facts: Facts, entry: Happened) -> str:
             return ""
         case (
             "page_failed"
+            | "page_held"
             | "undelivered"
             | "severity_raised"
             | "policy_exhausted"
@@ -52,7 +55,8 @@ def deed(facts: Facts, entry: Happened) -> str:
 
 
 def _told_by_a_try(facts: Facts, entry: Happened) -> bool:
-    return any(attempt.finished_at == entry.at for page in facts.pages for attempt in page.tries)
+    failed = (attempt for page in facts.pages for attempt in page.tries if attempt.outcome not in TAKEN)
+    return any(attempt.finished_at == entry.at for attempt in failed)
 
 
 def who(facts: Facts, entry: Happened) -> str:
@@ -163,11 +167,16 @@ def _why_now(facts: Facts, entry: Happened) -> str:
     own = _own_pages(facts, before)
     first = min((attempt.started_at for page in own for attempt in page.tries), default=None)
     used = [page for page in own if page.due_at]
-    if used and all(page.state == "failed" and (page.done_at or 0) <= entry.at for page in used):
+    if used and all(_gone(page, entry) for page in used):
         return f", because nothing that {level_of(before)} sent got through"
     if first is None:
         return ""
     return f", because nobody had it {took((entry.at - first) // SECOND * SECOND)} after {level_of(before)}"
+
+
+def _gone(page: PageSeen, entry: Happened) -> bool:
+    """Whether a page had failed by then, or counted as failed."""
+    return page.state == "blocked" or (page.state == "failed" and (page.done_at or 0) <= entry.at)
 
 
 def _entry_before(facts: Facts, entry: Happened) -> Happened | None:

@@ -59,6 +59,8 @@ class Attempt:
     detail: str = ""
     receipt: str = ""
     late_s: int = 0
+    receipt_at: Micros | None = None
+    """When the provider said what became of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class PageSeen:
     tries: tuple[Attempt, ...] = ()
     next_try_at: Micros | None = None
     """When it is tried for the first time, or again."""
+    others: int | None = None
+    """With how many other pages it goes out in one message; None: it goes by itself."""
 
     @property
     def whom(self) -> tuple[str, int | str]:

@@ -12,6 +12,8 @@ from app.explain.stopped import Stopped, stopped, why_stopped
 from app.explain.tries import not_needed, outcome
 from app.explain.wording import clock, level_name, many, quote, relative, sentence, shortened, took
 
+STILL = ("waiting", "blocked")
+"""States of pages that are sent, or tried again, unless somebody has it before."""
 FALLBACKS = ("fallback_told", "fallback_reached_nobody")
 
 
@@ -54,7 +56,7 @@ def _paged(facts: Facts, own: list[PageSeen]) -> OnePerson:
         for page in own
         if page.state == "not_needed" and sent
     ]
-    sentences += [_still(facts, page) for page in own if page.state == "waiting" and page.due_at and sent]
+    sentences += [_still(facts, page) for page in own if page.state in STILL and page.due_at and sent]
     answered = _answered(facts, own, sent)
     sentences += [f"{name} {answered}."] if answered else []
     return OnePerson(
@@ -85,6 +87,8 @@ def _not_sent(facts: Facts, name: str, own: list[PageSeen]) -> str:
         return (
             f"{name} was not reached so far: page {tried[-1].number} by {tried[-1].way} {outcome(tried[-1].tries[-1])}"
         )
+    if blocked := [page for page in own if page.state == "blocked"]:
+        return f"{name} was not reached so far: page {blocked[0].number} by {blocked[0].way} waits: {quote(blocked[0].detail)}"
     if put_off := [page for page in own if page.state == "not_needed"]:
         return f"{name} was not paged: {not_needed(facts, put_off[0])}"
     waiting = min((page.due_at for page in own if page.due_at), default=0)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, and_, func, select
 
 from app.clock import Micros
 from app.dedup.tables import alerts, alerts_seen, last_seen, times_seen
@@ -40,7 +40,7 @@ from app.paging.course import Rules, given_to, rules_of
 from app.paging.plan import InTurn, Missed, Reached
 from app.paging.policy import Level, Policy
 from app.paging.recipients import Found, find
-from app.paging.tables import attempts, link_opens, pages
+from app.paging.tables import attempts, bundles, link_opens, pages
 from app.store import resources
 from app.store.database import Reading
 from app.store.tables import jobs, revisions
@@ -139,6 +139,7 @@ async def _pages(view: Reading, incident_id: int, rows: Sequence[Any]) -> tuple[
     tries = await _tries(view, [row.id for row in rows])
     ways = await _ways(view, rows)
     waiting = await _waiting(view, incident_id)
+    bundled = await _bundled(view, rows)
     return tuple(
         PageSeen(
             id=row.id,
@@ -160,7 +161,8 @@ async def _pages(view: Reading, incident_id: int, rows: Sequence[Any]) -> tuple[
             created_at=row.created_at,
             done_at=row.done_at,
             tries=tuple(tries.get(row.id, ())),
-            next_try_at=waiting.get(row.id),
+            next_try_at=waiting.get(row.id) or bundled.get(row.bundle_id or 0, (None, 0))[0],
+            others=bundled[row.bundle_id][1] - 1 if row.bundle_id in bundled else None,
         )
         for row in rows
     )
@@ -181,6 +183,7 @@ async def _tries(view: Reading, page_ids: Sequence[int]) -> Mapping[int, list[At
                     row.detail,
                     row.receipt,
                     row.late_s,
+                    row.receipt_at,
                 )
             )
     return found
@@ -201,6 +204,19 @@ async def _waiting(view: Reading, incident_id: int) -> dict[int, Micros]:
     question = select(jobs.c.payload, jobs.c.due_at).where(jobs.c.subject == incident_id, jobs.c.kind == "deliver")
     rows = await view.conn.execute(question.order_by(jobs.c.due_at).limit(MOST_WAITING))
     return {int(payload["page"]): due_at for payload, due_at in rows}
+
+
+async def _bundled(view: Reading, rows: Iterable[Any]) -> dict[int, tuple[Micros | None, int]]:
+    """When each bundle of these pages is tried, where it is still to be, and how many pages it has."""
+    ids = {row.bundle_id for row in rows if row.bundle_id is not None}
+    if not ids:
+        return {}
+    question = (
+        select(bundles.c.id, bundles.c.pages, jobs.c.due_at)
+        .outerjoin(jobs, and_(jobs.c.subject == bundles.c.id, jobs.c.kind == "bundle"))
+        .where(bundles.c.id.in_(ids))
+    )
+    return {row.id: (row.due_at, row.pages) for row in await view.conn.execute(question)}
 
 
 async def _service(view: Reading, service_id: int | None) -> str:

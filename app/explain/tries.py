@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from app.clock import SECOND, Micros
 from app.explain.facts import Attempt, Facts, PageSeen
-from app.explain.wording import clock, quote, relative, sentence, took
+from app.explain.wording import clock, many, quote, relative, sentence, took
 
 _LAST = (2**63, 0)
 """After all that has an id."""
@@ -18,8 +18,10 @@ Said = tuple[Micros, tuple[int, int], str, str]
 
 def page_lines(facts: Facts, page: PageSeen) -> Iterator[Said]:
     """All there is to say of a page, but what is still to come."""
-    if page.due_at > page.created_at and not page.fallback:
+    if page.due_at > page.created_at and not page.fallback and not _brought_forward(facts, page):
         yield page.created_at, (page.id, 0), "page", _planned(facts, page)
+    if page.others:
+        yield page.due_at, (page.id, 1), "page_bundled", _bundled(facts, page)
     for attempt, following in zip_longest(page.tries, page.tries[1:]):
         said = attempt_said(facts, page, attempt, following)
         yield attempt.started_at, (attempt.id, 0), "try", said
@@ -39,6 +41,12 @@ def page_lines(facts: Facts, page: PageSeen) -> Iterator[Said]:
         )
 
 
+def _brought_forward(facts: Facts, page: PageSeen) -> bool:
+    """Whether its own time did not come, because a way before it had failed."""
+    ends = {attempt.finished_at for one in facts.pages if _together(page, one) for attempt in one.tries}
+    return page.due_at in ends
+
+
 def _page(page: PageSeen) -> str:
     return f"Page {page.number} for {quote(page.recipient, 80)} by {page.way}"
 
@@ -47,6 +55,14 @@ def _planned(facts: Facts, page: PageSeen) -> str:
     begun = facts.incident.opened_at
     at = f"{clock(page.due_at, begun)} ({relative(page.due_at - begun)})"
     return f"{_page(page)} was put off until {at} by their own rules."
+
+
+def _bundled(facts: Facts, page: PageSeen) -> str:
+    others = many(page.others or 0, "other page")
+    if page.tries or page.next_try_at is None:
+        return f"{_page(page)} was one too many at a time: it went into one message with {others}."
+    at = clock(page.next_try_at, facts.incident.opened_at)
+    return f"{_page(page)} was one too many at a time: it goes out at {at}, in one message with {others}."
 
 
 def not_needed(facts: Facts, page: PageSeen) -> str:
@@ -70,6 +86,10 @@ def attempt_said(facts: Facts, page: PageSeen, attempt: Attempt, following: Atte
 def outcome(attempt: Attempt) -> str:
     """What came of a try."""
     lasted = took((attempt.finished_at or attempt.started_at) - attempt.started_at)
+    if attempt.receipt_at is not None:
+        said = "that it was delivered" if attempt.outcome == "delivered" else "that it was not delivered"
+        later = took(attempt.receipt_at - (attempt.finished_at or attempt.started_at))
+        return f"was taken by the provider after {lasted}, which said {later} later {said}"
     receipt = f" (receipt {quote(attempt.receipt, 80)})" if attempt.receipt else ""
     detail = quote(attempt.detail) or "no reason was given"
     match attempt.outcome:
@@ -95,9 +115,9 @@ def _followed(facts: Facts, page: PageSeen, attempt: Attempt, following: Attempt
         return
     if following is not None:
         yield f"It was tried again {took(following.started_at - end)} later."
-    elif page.state == "waiting" and page.next_try_at is not None:
+    elif page.state in ("waiting", "blocked") and page.next_try_at is not None:
         yield f"It is tried again at {clock(page.next_try_at, facts.incident.opened_at)}."
-    elif page.state == "failed" and attempt.outcome != "refused":
+    elif page.state == "failed" and attempt.outcome in ("try_again", "unknown"):
         yield f"This way was given up after {len(page.tries)} tries."
     if (next_way := _next_way(facts, page, end)) is not None:
         yield sentence(f"so page {next_way.number}, by {next_way.way}, was due at once")
@@ -105,7 +125,7 @@ def _followed(facts: Facts, page: PageSeen, attempt: Attempt, following: Attempt
 
 def _next_way(facts: Facts, page: PageSeen, end: Micros) -> PageSeen | None:
     """The person's next way, when it was this try that started it."""
-    return next((one for one in facts.pages if one.fallback and one.due_at == end and _together(one, page)), None)
+    return next((one for one in facts.pages if one.due_at == end and _together(one, page)), None)
 
 
 def _together(one: PageSeen, other: PageSeen) -> bool:

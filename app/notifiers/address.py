@@ -26,6 +26,13 @@ def checked_url(url: str) -> str:
     return url
 
 
+def host_of(url: str) -> str:
+    """Whose address it is, without anything of it that is secret: `hooks.example.org`, `10.0.0.7:8080`."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return f"{host}:{parts.port}" if parts.port else host
+
+
 def _checked_secret_url(value: SecretStr) -> SecretStr:
     checked_url(value.get_secret_value())
     return value

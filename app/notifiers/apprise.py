@@ -102,6 +102,10 @@ class Apprise:
     limits: ClassVar[Limits] = Limits(title=200, text=1_500)
     Address: ClassVar[type[Address]] = AppriseAddress
 
+    def provider(self, address: AppriseAddress) -> str:
+        """The service; of its host and of what else stands in the address nobody can say whether it is secret."""
+        return address.url.get_secret_value().partition("://")[0].lower()
+
     async def send(self, address: AppriseAddress, message: Message, outbound: Outbound) -> Outcome:
         """Unknown when the time is over: the thread can't be stopped, its send may still succeed."""
         url = address.url.get_secret_value()

@@ -26,6 +26,8 @@ class Accepted:
     """The provider took the message with a final positive answer; whether it arrived is not known (yet)."""
 
     receipt: str = ""
+    awaits_receipt: bool = False
+    """The provider has promised to say whether it arrived, at the message's `receipt_url`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Message:
     actions: tuple[Action, ...] = ()
     late_s: int = 0
     """How many seconds later than meant it goes out; shown when it is a minute or more."""
+    receipt_url: str = ""
+    """Where a provider that promises receipts says what became of it (docs/delivery.md); empty where nobody waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,11 @@ A_contra = TypeVar("A_contra", bound=Address, contravariant=True)
 
 
 class Notifier(Protocol, Generic[A_contra]):
-    """One way to reach somebody."""
+    """One way to reach somebody.
+
+    It may also have a class variable `pace` (pace.py: how fast its provider may be called), and a method
+    `provider(address) -> str` where its addresses lead to different providers (registry.provider_of).
+    """
 
     kind: ClassVar[str]
     title: ClassVar[str]

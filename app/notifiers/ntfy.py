@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 
 from pydantic import Field
 
-from app.notifiers.address import SecretHeader, Url
+from app.notifiers.address import SecretHeader, Url, host_of
 from app.notifiers.exchange import Said, document, exchange
 from app.notifiers.notifier import Address, Limits, Message, Outcome
 from app.notifiers.outbound import Answer, Outbound
@@ -37,6 +37,10 @@ class Ntfy:
     title: ClassVar[str] = "ntfy"
     limits: ClassVar[Limits] = Limits(title=200, text=3_500)
     Address: ClassVar[type[Address]] = NtfyAddress
+
+    def provider(self, address: NtfyAddress) -> str:
+        """Whose it is."""
+        return host_of(address.server)
 
     async def send(self, address: NtfyAddress, message: Message, outbound: Outbound) -> Outcome:
         token = address.token.get_secret_value() if address.token else ""

@@ -19,6 +19,7 @@ from app.notifiers.console import Console
 from app.notifiers.email import Email
 from app.notifiers.notifier import Address, Limits, Notifier
 from app.notifiers.ntfy import Ntfy
+from app.notifiers.pace import Pace
 from app.notifiers.slack import Slack
 from app.notifiers.telegram import Telegram
 from app.notifiers.webhook import Webhook
@@ -98,6 +99,21 @@ def parse_address(notifiers: Notifiers, kind: str, document: Mapping[str, Any]) 
         found = error.errors(include_url=False, include_context=False, include_input=False)
         problems = tuple((".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")) for one in found)
     raise BadAddress(kind, problems)
+
+
+def pace_of(notifier: Notifier[Any]) -> Pace:
+    """How fast its provider may be called, where the notifier knows."""
+    pace = getattr(notifier, "pace", None)
+    return pace if isinstance(pace, Pace) else Pace()
+
+
+def provider_of(notifier: Notifier[Any], address: Address) -> str:
+    """Which of the notifier's providers the address leads to, by its host; empty where there is only one.
+
+    A notifier that has several says so by a method `provider(address)`. The answer is shown to people.
+    """
+    named = getattr(notifier, "provider", None)
+    return str(named(address)) if named is not None else ""
 
 
 def stored_document(address: Address) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 
 from pydantic import Field
 
-from app.notifiers.address import SecretUrl
+from app.notifiers.address import SecretUrl, host_of
 from app.notifiers.exchange import Said, document, exchange
 from app.notifiers.notifier import Address, Limits, Message, Outcome
 from app.notifiers.outbound import Answer, Outbound
@@ -34,6 +34,10 @@ class Slack:
     title: ClassVar[str] = "Slack"
     limits: ClassVar[Limits] = Limits(title=150, text=2_900)
     Address: ClassVar[type[Address]] = SlackAddress
+
+    def provider(self, address: SlackAddress) -> str:
+        """Whose it is."""
+        return host_of(address.url.get_secret_value())
 
     async def send(self, address: SlackAddress, message: Message, outbound: Outbound) -> Outcome:
         """Accepted only when Slack's body says ok too."""

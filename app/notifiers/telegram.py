@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from app.notifiers.exchange import Said, document, exchange
 from app.notifiers.notifier import Address, Limits, Message, Outcome
 from app.notifiers.outbound import Answer, Outbound
+from app.notifiers.pace import Pace
 from app.notifiers.text import buttons_of, one_line, plain_of, text_of, title_of, utf16_size
 
 _MAX_BUTTONS: Final = 8
@@ -43,6 +44,8 @@ class Telegram:
     kind: ClassVar[str] = "telegram"
     title: ClassVar[str] = "Telegram"
     limits: ClassVar[Limits] = Limits(title=200, text=3_400)
+    pace: ClassVar[Pace] = Pace(per_second=25, burst=25)
+    """A bot may send about 30 messages a second (Telegram's Bots FAQ); a little is left for its other work."""
     Address: ClassVar[type[Address]] = TelegramAddress
 
     async def send(self, address: TelegramAddress, message: Message, outbound: Outbound) -> Outcome:

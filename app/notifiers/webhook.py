@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import orjson
 from pydantic import Field, SecretStr
 
 from app.clock import SECOND, Micros
-from app.notifiers.address import SecretHeader, SecretUrl
+from app.notifiers.address import SecretHeader, SecretUrl, host_of
 from app.notifiers.exchange import Post, exchange
-from app.notifiers.notifier import Address, Limits, Message, Outcome
+from app.notifiers.notifier import Accepted, Address, Limits, Message, Outcome
 from app.notifiers.outbound import Outbound
 from app.notifiers.text import links_of, name_of, notes_of, one_line, safe_url, text_of, title_of
 
@@ -29,6 +30,10 @@ class WebhookAddress(Address):
     url: SecretUrl = Field(description="http or https URL; it may hold a token, so it is kept as a secret.")
     secret: SecretStr | None = Field(default=None, description="Key of the signature; without it nothing is signed.")
     authorization: SecretHeader | None = Field(default=None, description="Value of the Authorization header, if any.")
+    receipts: bool = Field(
+        default=False,
+        description="The receiver says at receipt_url whether it arrived; when it says nothing for 60 s, the next way is used.",
+    )
 
 
 class Webhook:
@@ -39,16 +44,24 @@ class Webhook:
     limits: ClassVar[Limits] = Limits(title=300, text=8_192)
     Address: ClassVar[type[Address]] = WebhookAddress
 
+    def provider(self, address: WebhookAddress) -> str:
+        """Whose it is."""
+        return host_of(address.url.get_secret_value())
+
     async def send(self, address: WebhookAddress, message: Message, outbound: Outbound) -> Outcome:
         """Any 2xx is Accepted; the body of the answer is not read for meaning."""
         full = whole(message, self.limits)
         least = {name: full[name] for name in ("id", "kind", "title", "url")}
-        return await exchange(
+        promised = address.receipts and bool(message.receipt_url)
+        if promised:
+            full["receipt_url"] = least["receipt_url"] = message.receipt_url
+        outcome = await exchange(
             outbound,
             self.title,
             _post(address, message, full, outbound.now()),
             _post(address, message, least, outbound.now()),
         )
+        return replace(outcome, awaits_receipt=promised) if isinstance(outcome, Accepted) else outcome
 
 
 def whole(message: Message, limits: Limits) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The deeds of delivery: begin a try, send it outside any transaction, record what came of it.
 
-    begin    the incident is read again, the claim is checked: a page nobody needs any more is not sent; the try is
-             written down before it starts, so that a death in the middle leaves a trace (it becomes `unknown`)
+    begin    the incident is read again, the claim is checked: a page nobody needs any more is not sent; its provider's
+             door is asked (doors.py); the try is written down before it starts, so that a death in the middle leaves a
+             trace (it becomes `unknown`)
     send     the notifier, once
     record   outcome and what follows from it (app/paging/retry.py) in one transaction
 
@@ -13,10 +14,10 @@ An incident is always locked before jobs of its own, so that two who want both n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
 
 from app.clock import SECOND, Micros
 from app.incidents import ledger
@@ -24,17 +25,26 @@ from app.incidents.incident import Entry, Incident
 from app.incidents.states import OPEN_STATES
 from app.notifiers.notifier import Accepted, Delivered, Message, Outcome, Refused, TryAgain, Unknown
 from app.notifiers.text import clean
-from app.paging import links
+from app.paging import bundle_links, links, receipt_links
+from app.paging.bundle_links import BundleLink
+from app.paging.doors import NOTIFIER_FAILED, Doors, Shut
 from app.paging.escalate import deliver_job
-from app.paging.facts import facts_of
-from app.paging.retry import MAX_TRIES, Again, Done, Failed, after_send, outcome_name
+from app.paging.facts import Facts, facts_of
+from app.paging.gathering import gather, too_many
+from app.paging.receipt_links import About, ReceiptLink
+from app.paging.retry import MAX_TRIES, Again, Awaits, Blocked, Done, Failed, after_send, outcome_name
+from app.paging.storm import Allowance
 from app.paging.tables import ASKED, attempts, pages
 from app.store import jobs
 from app.store.database import Writing
 
 MAX_DETAIL = 500
-NOTIFIER_FAILED = "the notifier failed"
-"""How the detail of a try begins whose notifier raised: the next one goes out in plain words."""
+NOTHING_STARTED = (None, "accepted", "delivered")
+"""Outcomes of a page after which its person's next way was not started yet."""
+UNSENT = ("waiting", "blocked", "quarantined")
+"""States of pages that are tried, now or later."""
+BESIDE: Micros = 30 * SECOND
+"""A page that waits longer than this for its provider starts its person's next way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,29 @@ class LinkMaker:
         )
         return f"{self.base_url}/a/{token}"
 
+    def receipt_of(self, about: About, item_id: int, now: Micros) -> str:
+        """Where a provider says what became of a page, or of a bundle."""
+        return f"{self.base_url}/r/{receipt_links.write(self.secret, ReceiptLink(about, item_id), now)}"
+
+    def list_of(self, person_id: int, recipient: str, now: Micros) -> str:
+        """Where a person has the list of what was told to them together."""
+        link = BundleLink(person_id, recipient, bundle_links.ends_at(now, self.hours))
+        return f"{self.base_url}/b/{bundle_links.write(self.secret, link)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What sending needs beside the database."""
+
+    maker: LinkMaker
+    doors: Doors
+    allowance: Allowance
+
+    def message(self, facts: Facts, page: Any, incident: Incident, *, plain: bool = False) -> Message:
+        """What a page says, with its links."""
+        said = facts.message(page, incident, self.maker.acknowledge(page, incident, facts.now), plain=plain)
+        return replace(said, receipt_url=self.maker.receipt_of("page", page.id, facts.now))
+
 
 @dataclass(frozen=True, slots=True)
 class Try:
@@ -72,11 +105,14 @@ class Try:
     address: dict[str, Any]
     message: Message
     due_at: Micros
+    person_id: int | None = None
 
 
 # Made once: making a statement costs more than running it, and these run for each page.
 _PAGE = select(pages).where(pages.c.id == bindparam("page"))
-BEGUN = insert(attempts).values({name: bindparam(name) for name in ("id", "page_id", "number", "started_at", "late_s")})
+BEGUN = insert(attempts).values(
+    {name: bindparam(name) for name in ("id", "page_id", "number", "started_at", "late_s", "person_id")}
+)
 TRIED = (
     update(attempts)
     .where(attempts.c.id == bindparam("attempt"))
@@ -89,35 +125,61 @@ ENDED = (
 )
 
 
-async def begin(tx: Writing, job: jobs.Job, maker: LinkMaker) -> Try | None:
-    """Begins a try, or ends a page that nobody needs any more (None). Raises LeaseLost."""
+async def begin(tx: Writing, job: jobs.Job, desk: Desk) -> Try | None:
+    """Begins a try, or ends a page that nobody needs any more, or puts it off (None). Raises LeaseLost."""
     incident = (await ledger.load(tx, [job.subject], lock=True)).get(job.subject)
     await jobs.hold(tx, job)
     page = (await tx.conn.execute(_PAGE, {"page": job.payload["page"]})).one_or_none()
-    if page is None or incident is None or page.state not in ("waiting", "quarantined"):
+    if page is None or incident is None or page.state not in UNSENT:
         await jobs.finish(tx, job)
         return None
     # The first claim of a job is the first try of its page.
     tries, plain = await _tries_so_far(tx, page.id) if job.fence > 1 else (0, False)
     if not needed(page, incident):
-        await _end_page(tx, page.id, "not_needed", None, _not_needed(incident))
+        await end_page(tx, page.id, "not_needed", None, why_not_needed(incident))
         await jobs.finish(tx, job)
         return None
     if page.state == "quarantined" and tries >= MAX_TRIES:
-        await _end_page(tx, page.id, "failed", "unknown", f"given up: what came of {tries} tries could not be written")
+        await end_page(tx, page.id, "failed", "unknown", f"given up: what came of {tries} tries could not be written")
         await jobs.finish(tx, job)
         return None
     facts = await facts_of(tx, [page], [incident])
     address = facts.address(page)
     if address is None:
-        await _end_page(tx, page.id, "failed", "refused", "this contact method was removed since the page was planned")
+        await end_page(tx, page.id, "failed", "refused", "this contact method was removed since the page was planned")
         await jobs.finish(tx, job)
         await start_next_way(tx, page, incident, job.rank)
         return None
-    ready = facts.message(page, incident, maker.acknowledge(page, incident, tx.now), plain=plain)
-    tried = Try(job, page.id, tx.new_id(), tries + 1, page.notifier, address, ready, page.due_at)
+    if await too_many(tx, [page], {incident.id: incident}, desk.allowance):
+        await gather(tx, [page])
+        await jobs.finish(tx, job)
+        return None
+    shut = desk.doors.ask(page.notifier, address, job.id, job.rank, tx.now)
+    if shut is not None:
+        await set_aside(tx, page, incident, shut, job.rank)
+        await jobs.put_back(tx, job, shut.until)
+        return None
+    ready = desk.message(facts, page, incident, plain=plain)
+    tried = Try(job, page.id, tx.new_id(), tries + 1, page.notifier, address, ready, page.due_at, page.person_id)
     await tx.conn.execute(BEGUN, begun(tried, tx.now))
     return tried
+
+
+async def set_aside(tx: Writing, page: Any, incident: Incident, shut: Shut, rank: int) -> None:
+    """The page waits for its provider. Its person's next way does not wait for that, when it is long."""
+    waits_long = shut.broken or shut.until - tx.now > BESIDE
+    held = {"outcome": "held", "detail": shut.reason[:MAX_DETAIL]}
+    state = "blocked" if shut.broken and page.state == "waiting" else page.state
+    await tx.conn.execute(update(pages).where(pages.c.id == page.id).values(state=state, **held))
+    if waits_long and page.state == "waiting":
+        await say(tx, page, "page_held", shut.reason)
+        await start_next_way(tx, page, incident, rank)
+
+
+async def say(tx: Writing, page: Any, kind: str, reason: str) -> None:
+    """Tells the incident's timeline what became of a page."""
+    entry = Entry(kind, "tocsin", f"{page.recipient} by {page.notifier}: {clean(reason)[:MAX_DETAIL]}")
+    await ledger.record(tx, [(page.incident_id, entry)])
 
 
 def needed(page: Any, incident: Incident) -> bool:
@@ -135,10 +197,12 @@ def begun(tried: Try, now: Micros) -> dict[str, Any]:
         "number": tried.number,
         "started_at": now,
         "late_s": tried.message.late_s,
+        "person_id": tried.person_id,
     }
 
 
-def _not_needed(incident: Incident) -> str:
+def why_not_needed(incident: Incident) -> str:
+    """Why a page of it is not sent."""
     if incident.state == "acknowledged":
         return f"{incident.acknowledged_by} had it before this page was due"
     if incident.state == "triggered":
@@ -162,36 +226,59 @@ async def _tries_so_far(tx: Writing, page_id: int) -> tuple[int, bool]:
 
 async def record(tx: Writing, tried: Try, outcome: Outcome) -> None:
     """Writes what came of a try and what follows. Raises LeaseLost when another worker took the page over meanwhile."""
-    name, detail = outcome_name(outcome), _detail(outcome)
     following = after_send(outcome, tried.number, tx.now, tx.ids.chance())
-    if isinstance(following, Done):
+    if isinstance(following, Done | Awaits):
         # Most pages: nothing is read again, and nobody waits for the incident.
         await jobs.finish(tx, tried.job)
-        await tx.conn.execute(TRIED, came_of(tried, outcome, tx.now))
-        await tx.conn.execute(ENDED, sent(tried, outcome, tx.now))
+        if isinstance(following, Awaits):
+            await jobs.add(tx, [receipt_job("page", tried.page_id, following.until)])
+        await tx.conn.execute(TRIED, came_of(tried.attempt_id, outcome, tx.now))
+        await tx.conn.execute(ENDED, sent(tried.page_id, outcome, tx.now))
         return
     incident = (await ledger.load(tx, [tried.job.subject], lock=True))[tried.job.subject]
     await jobs.hold(tx, tried.job)
-    await tx.conn.execute(TRIED, came_of(tried, outcome, tx.now))
+    await tx.conn.execute(TRIED, came_of(tried.attempt_id, outcome, tx.now))
     page = (await tx.conn.execute(_PAGE, {"page": tried.page_id})).one()
+    await follow(tx, page, incident, outcome, following, tried.job.rank)
+    if isinstance(following, Failed):
+        await jobs.finish(tx, tried.job)
+    else:
+        await jobs.put_back(tx, tried.job, following.at)
+
+
+async def follow(
+    tx: Writing, page: Any, incident: Incident, outcome: Outcome, following: Failed | Again | Blocked, rank: int
+) -> None:
+    """What a try that was not well means for its page, and what starts because of it."""
+    name = outcome_name(outcome)
     match following:
         case Failed(reason):
-            await _end_page(tx, page.id, "failed", name, clean(reason))
-            await jobs.finish(tx, tried.job)
-            entry = Entry("page_failed", "tocsin", f"{page.recipient} by {page.notifier}: {clean(reason)[:MAX_DETAIL]}")
-            await ledger.record(tx, [(incident.id, entry)])
-            await start_next_way(tx, page, incident, tried.job.rank)
-        case Again(at, _, beside):
-            await tx.conn.execute(update(pages).where(pages.c.id == page.id).values(outcome=name, detail=detail))
-            await jobs.put_back(tx, tried.job, at)
+            await end_page(tx, page.id, "failed", name, clean(reason))
+            await say(tx, page, "page_failed", reason)
+            if page.state == "waiting":
+                await start_next_way(tx, page, incident, rank)
+        case Blocked(_, reason):
+            said = {"state": "blocked", "outcome": name, "detail": clean(reason)[:MAX_DETAIL]}
+            await tx.conn.execute(update(pages).where(pages.c.id == page.id).values(**said))
+            if page.state == "waiting":
+                await say(tx, page, "page_failed", f"{reason}; it is tried on")
+                await start_next_way(tx, page, incident, rank)
+        case Again(_, _, beside):
+            said = {"outcome": name, "detail": _detail(outcome)}
+            await tx.conn.execute(update(pages).where(pages.c.id == page.id).values(**said))
             if beside:
-                await start_next_way(tx, page, incident, tried.job.rank)
+                await start_next_way(tx, page, incident, rank)
 
 
-def came_of(tried: Try, outcome: Outcome, now: Micros) -> dict[str, Any]:
+def receipt_job(about: About, item_id: int, until: Micros) -> jobs.NewJob:
+    """The job that looks whether a receipt has come."""
+    return jobs.NewJob("receipt", item_id, until, {"about": about}, once=f"receipt:{item_id}")
+
+
+def came_of(attempt_id: int, outcome: Outcome, now: Micros) -> dict[str, Any]:
     """What is written of a try that ended."""
     return {
-        "attempt": tried.attempt_id,
+        "attempt": attempt_id,
         "finished_at": now,
         "outcome": outcome_name(outcome),
         "detail": _detail(outcome),
@@ -199,21 +286,23 @@ def came_of(tried: Try, outcome: Outcome, now: Micros) -> dict[str, Any]:
     }
 
 
-def sent(tried: Try, outcome: Outcome, now: Micros) -> dict[str, Any]:
+def sent(page_id: int, outcome: Outcome, now: Micros) -> dict[str, Any]:
     """What is written of its page when nothing follows."""
     name, detail = outcome_name(outcome), _detail(outcome)
-    return {"page": tried.page_id, "state": "sent", "outcome": name, "detail": detail, "done_at": now}
+    return {"page": page_id, "state": "sent", "outcome": name, "detail": detail, "done_at": now}
 
 
-async def _end_page(tx: Writing, page_id: int, state: str, outcome: str | None, detail: str) -> None:
+async def end_page(tx: Writing, page_id: int, state: str, outcome: str | None, detail: str) -> None:
+    """Writes how a page ended."""
     row = {"page": page_id, "state": state, "outcome": outcome, "detail": detail[:MAX_DETAIL], "done_at": tx.now}
     await tx.conn.execute(ENDED, row)
 
 
 async def start_next_way(tx: Writing, page: Any, incident: Incident, rank: int) -> None:
-    """The person's next way starts now, with the rank of the one before.
+    """The person's next way starts now, with the rank of the one before; one that was due later does not wait for that.
 
-    When nothing of the level is left, so does the next level.
+    `page` is the row as it was before: one with an outcome has started the next way already. When nothing of the level is
+    left, the next level starts.
     """
     if not needed(page, incident):
         return
@@ -223,21 +312,7 @@ async def start_next_way(tx: Writing, page: Any, incident: Incident, rank: int) 
         pages.c.round == page.round,
         pages.c.level == page.level,
     )
-    following = (
-        await tx.conn.execute(
-            select(pages.c.id)
-            .where(
-                *of_level,
-                pages.c.person_id == page.person_id,
-                pages.c.number > page.number,
-                pages.c.fallback.is_(True),
-                pages.c.state == "waiting",
-                pages.c.due_at == 0,
-            )
-            .order_by(pages.c.number)
-            .limit(1)
-        )
-    ).scalar()
+    following = await _following(tx, page, of_level) if page.outcome in NOTHING_STARTED else None
     if following is not None:
         await tx.conn.execute(update(pages).where(pages.c.id == following).values(due_at=tx.now))
         await jobs.add(tx, [deliver_job(incident.id, following, tx.now, rank)])
@@ -245,6 +320,23 @@ async def start_next_way(tx: Writing, page: Any, incident: Incident, rank: int) 
     left = select(func.count()).where(*of_level, pages.c.state.in_(("waiting", "sent")))
     if page.level != ASKED and not (await tx.conn.execute(left)).scalar_one():
         await jobs.pull(tx, incident.id, ["escalate"], tx.now)
+
+
+async def _following(tx: Writing, page: Any, of_level: tuple[ColumnElement[bool], ...]) -> int | None:
+    """The person's next page, if it is not on its way."""
+    question = (
+        select(pages.c.id)
+        .where(
+            *of_level,
+            pages.c.person_id == page.person_id,
+            pages.c.number > page.number,
+            pages.c.state == "waiting",
+            or_(pages.c.due_at == 0, pages.c.due_at > tx.now),
+        )
+        .order_by(pages.c.number)
+        .limit(1)
+    )
+    return (await tx.conn.execute(question)).scalar()
 
 
 def _detail(outcome: Outcome) -> str:

@@ -16,10 +16,13 @@ from app.notifiers.outbound import Outbound
 from app.notifiers.registry import BadAddress, parse_address
 from app.notifiers.sink import KIND as SYNTHETIC
 from app.paging import notify
-from app.paging.deliver import NOTIFIER_FAILED, LinkMaker, Try, begin, lateness_s, record
+from app.paging.bundles import BundleTry, begin_bundle, record_bundle
+from app.paging.deliver import Desk, Try, begin, lateness_s, record
 from app.paging.deliveries import begin_all, record_all
+from app.paging.doors import NOTIFIER_FAILED
 from app.paging.escalate import escalate
 from app.paging.notify import NoticeTry
+from app.paging.receipts import receipt_due
 from app.paging.retry import outcome_name
 from app.paging.together import Alone, Together
 from app.paging.worker import Handler
@@ -43,7 +46,7 @@ class Paging:
         metrics: Metrics,
         notifiers: Mapping[str, Notifier[Any]],
         outbound: Outbound,
-        maker: LinkMaker,
+        desk: Desk,
         send_timeout_s: float,
         lease_s: int,
     ) -> None:
@@ -52,7 +55,7 @@ class Paging:
         self._metrics = metrics
         self._notifiers = notifiers
         self._outbound = outbound
-        self._maker = maker
+        self._desk = desk
         self._deadline_s = send_timeout_s + SLACK_S
         self._lease = lease_s * SECOND
         self._begin = Together(self._begin_one, self._begin_many)
@@ -64,7 +67,9 @@ class Paging:
         return {
             "escalate": self.escalate,
             "deliver": self.deliver,
+            "bundle": self.bundle,
             "ack_expiry": self.ack_expiry,
+            "receipt": self.receipt,
             "notice": self.notice,
         }
 
@@ -83,11 +88,14 @@ class Paging:
 
     async def deliver(self, job: Job) -> Sequence[Job]:
         """One try of one page."""
-        tried = await self._begin(job)
-        if tried is None:
-            return ()
-        late_s = lateness_s(tried, self._clock.now())
-        outcome = await self.send(tried)
+        try:
+            tried = await self._begin(job)
+            if tried is None:
+                return ()
+            late_s = lateness_s(tried, self._clock.now())
+            outcome = await self._sent(tried)
+        finally:
+            self._desk.doors.give_back(job.id)
         self._metrics.page_outcomes.labels(tried.notifier, outcome_name(outcome)).inc()
         await self._record((tried, outcome))
         # The synthetic page of each minute is nobody's page.
@@ -102,11 +110,34 @@ class Paging:
             )
         return ()
 
+    async def bundle(self, job: Job) -> Sequence[Job]:
+        """One try of a message with many pages."""
+        try:
+            tried = await self._store.write(begin_bundle, job, self._desk)
+            if tried is None:
+                return ()
+            outcome = await self._sent(tried)
+        finally:
+            self._desk.doors.give_back(job.id)
+        name = outcome_name(outcome)
+        self._metrics.page_outcomes.labels(tried.notifier, name).inc()
+        await self._store.write(record_bundle, tried, outcome)
+        self._metrics.bundled_pages.labels(tried.notifier).inc(len(tried.attempts))
+        log.info("bundle_tried", bundle=job.subject, pages=len(tried.attempts), notifier=tried.notifier, outcome=name)
+        return ()
+
+    async def receipt(self, job: Job) -> Sequence[Job]:
+        """Looks whether a receipt has come."""
+        missing = await self._store.write(receipt_due, job)
+        if missing is not None:
+            self._metrics.receipts.labels(missing, "missing").inc()
+        return ()
+
     async def _begin_one(self, job: Job) -> Try | None:
-        return await self._store.write(begin, job, self._maker)
+        return await self._store.write(begin, job, self._desk)
 
     async def _begin_many(self, claimed: Sequence[Job]) -> list[Try | Alone | None]:
-        return await self._store.write(begin_all, claimed, self._maker)
+        return await self._store.write(begin_all, claimed, self._desk)
 
     async def _record_one(self, tried: tuple[Try, Outcome]) -> None:
         await self._store.write(record, *tried)
@@ -116,19 +147,28 @@ class Paging:
 
     async def notice(self, job: Job) -> Sequence[Job]:
         """One try of one notice."""
-        begun = await self._store.write(notify.begin, job)
-        if isinstance(begun, NoticeTry):
-            outcome = await self.send(begun)
-            self._metrics.notice_outcomes.labels(begun.notifier, outcome_name(outcome)).inc()
-            ended = await self._store.write(notify.record, begun, outcome)
-        else:
-            ended = begun
+        try:
+            begun = await self._store.write(notify.begin, job, self._desk.doors)
+            if isinstance(begun, NoticeTry):
+                outcome = await self._sent(begun)
+                self._metrics.notice_outcomes.labels(begun.notifier, outcome_name(outcome)).inc()
+                ended = await self._store.write(notify.record, begun, outcome)
+            else:
+                ended = begun
+        finally:
+            self._desk.doors.give_back(job.id)
         if ended is not None:
             self._metrics.notices.labels(ended.kind, ended.state).inc()
             log.info("notice_ended", notice=job.subject, kind=ended.kind, state=ended.state, detail=ended.detail)
         return ()
 
-    async def send(self, tried: Try | NoticeTry) -> Outcome:
+    async def _sent(self, tried: Try | BundleTry | NoticeTry) -> Outcome:
+        """Sends, and tells the provider's door how it went."""
+        outcome = await self.send(tried)
+        self._desk.doors.came_of(tried.job.id, outcome, self._clock.now())
+        return outcome
+
+    async def send(self, tried: Try | BundleTry | NoticeTry) -> Outcome:
         """Calls the notifier and turns everything it may do into an outcome."""
         notifier = self._notifiers.get(tried.notifier)
         if notifier is None:

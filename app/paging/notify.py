@@ -14,8 +14,9 @@ from sqlalchemy import select, update
 
 from app.clock import SECOND, Micros, spoken
 from app.notifiers.notifier import Message, Outcome
+from app.paging.doors import Doors
 from app.paging.policy import Channel
-from app.paging.retry import Again, Done, Failed, after_send
+from app.paging.retry import Again, Awaits, Blocked, Done, Failed, after_send
 from app.paging.tables import notices
 from app.paging.ways import MAX_DETAIL, Ways, after_try, as_now, how_it_went, methods_of, next_way, read_ways
 from app.people.person import ContactMethod, Person
@@ -53,8 +54,11 @@ class NoticeEnd:
     detail: str
 
 
-async def begin(tx: Writing, job: jobs.Job) -> NoticeTry | NoticeEnd | None:
-    """Begins a try, or ends a notice that can't be sent; None when it has ended before. Raises LeaseLost."""
+async def begin(tx: Writing, job: jobs.Job, doors: Doors) -> NoticeTry | NoticeEnd | None:
+    """Begins a try, or ends a notice that can't be sent; None when it has ended before, or waits for its provider.
+
+    Raises LeaseLost.
+    """
     await jobs.hold(tx, job)
     notice = (await tx.conn.execute(select(notices).where(notices.c.id == job.subject))).one_or_none()
     if notice is None or notice.state != "waiting":
@@ -68,6 +72,11 @@ async def begin(tx: Writing, job: jobs.Job) -> NoticeTry | NoticeEnd | None:
     used, method = next_way(known, methods)
     if method is None:
         return await _end(tx, job, notice, "failed", how_it_went(used) or reason, used)
+    shut = doors.ask(method.kind, method.address, job.id, job.rank, tx.now)
+    if shut is not None:
+        await tx.conn.execute(update(notices).where(notices.c.id == notice.id).values(detail=shut.reason[:MAX_DETAIL]))
+        await jobs.put_back(tx, job, min(shut.until, notice.expires_at))
+        return None
     await _keep(tx, notice.id, used, tries=notice.tries + 1)
     return NoticeTry(job, notice.kind, method.kind, method.address, _message(notice, tx.now), used, notice.expires_at)
 
@@ -107,11 +116,11 @@ async def record(tx: Writing, tried: NoticeTry, outcome: Outcome) -> NoticeEnd |
     notice = (await tx.conn.execute(select(notices).where(notices.c.id == tried.job.subject))).one()
     follows = after_send(outcome, tried.used[-1].tries, tx.now, tx.ids.chance())
     used = after_try(tried.used, outcome, follows)
-    if isinstance(follows, Done):
+    if isinstance(follows, Done | Awaits):
         return await _end(tx, tried.job, notice, "sent", "", used)
     await _keep(tx, notice.id, used, tries=notice.tries)
     match follows:
-        case Failed():
+        case Failed() | Blocked():
             await jobs.put_back(tx, tried.job, tx.now)
         case Again(at, _, _):
             await jobs.put_back(tx, tried.job, min(at, tried.expires_at))

@@ -12,11 +12,12 @@ incident's timeline says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import select, update
 
 from app.incidents import ledger
-from app.incidents.incident import Entry
+from app.incidents.incident import Entry, Incident
 from app.notifiers.text import one_line
 from app.paging.deliver import MAX_DETAIL, start_next_way
 from app.paging.tables import pages
@@ -32,15 +33,27 @@ async def page_quarantined(tx: Writing, job: Job, why: str) -> None:
     """The page counts as failed; what follows a failure starts."""
     incident = (await ledger.load(tx, [job.subject], lock=True)).get(job.subject)
     page = (await tx.conn.execute(select(pages).where(pages.c.id == _page_of(job)))).one_or_none()
-    if incident is None or page is None or page.state != "waiting":
-        return
+    if incident is not None and page is not None and page.state == "waiting":
+        await _count_as_failed(tx, page, incident, why, job.rank)
+
+
+async def bundle_quarantined(tx: Writing, job: Job, why: str) -> None:
+    """Each page of it counts as failed."""
+    question = select(pages).where(pages.c.bundle_id == job.subject, pages.c.state == "waiting").order_by(pages.c.id)
+    some = (await tx.conn.execute(question)).all()
+    of = await ledger.load(tx, (page.incident_id for page in some), lock=True)
+    for page in some:
+        await _count_as_failed(tx, page, of[page.incident_id], why, job.rank)
+
+
+async def _count_as_failed(tx: Writing, page: Any, incident: Incident, why: str, rank: int) -> None:
     detail = f"it could not be sent, {QUARANTINE_AFTER} times: {one_line(why)}; it is tried again each minute"
     await tx.conn.execute(
         update(pages).where(pages.c.id == page.id).values(state="quarantined", detail=detail[:MAX_DETAIL])
     )
     entry = Entry("page_failed", "tocsin", f"{page.recipient} by {page.notifier}: {detail}"[:MAX_DETAIL])
     await ledger.record(tx, [(incident.id, entry)])
-    await start_next_way(tx, page, incident, job.rank)
+    await start_next_way(tx, page, incident, rank)
 
 
 def _page_of(job: Job) -> int:
@@ -57,5 +70,9 @@ async def escalation_quarantined(tx: Writing, job: Job, why: str) -> None:
     await ledger.record(tx, [(job.subject, Entry("escalation_failed", "tocsin", said[:MAX_DETAIL]))])
 
 
-QUARANTINE: Mapping[str, Quarantine] = {"escalate": escalation_quarantined, "deliver": page_quarantined}
+QUARANTINE: Mapping[str, Quarantine] = {
+    "escalate": escalation_quarantined,
+    "deliver": page_quarantined,
+    "bundle": bundle_quarantined,
+}
 """By kind of job."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from app.clock import SECOND, Micros, spoken
+from app.clock import SECOND, Micros, lasting, spoken
 from app.incidents.incident import Incident
 from app.notifiers.notifier import Action, Message
+from app.paging.storm import Allowance
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +76,46 @@ def minimal(page: PageFacts, incident: Incident, now: Micros) -> Message:
         links=(),
         actions=(Action("acknowledge", "Acknowledge", page.url),),
         late_s=max(0, now - page.due_at) // SECOND,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BundleFacts:
+    """What is known of a bundle that is to be sent."""
+
+    id: int
+    recipient: str
+    url: str
+    """Of the list."""
+    receipt_url: str
+    due_at: Micros
+    """When the first of its pages was due."""
+    allowance: Allowance
+
+
+MAX_NAMED = 5
+"""Incidents that a bundle names; the list has them all."""
+MAX_TITLE_NAMED = 120
+"""So that one long title leaves room for the others."""
+
+
+def bundle_message(bundle: BundleFacts, incidents: Sequence[Incident], now: Micros) -> Message:
+    """Several pages in one message: how many, the gravest of them, and where the list is."""
+    gravest = sorted(incidents, key=lambda one: (one.priority, one.number))
+    named = [f"{one.priority} #{one.number} {one.title[:MAX_TITLE_NAMED]}" for one in gravest[:MAX_NAMED]]
+    more = [f"and {len(gravest) - MAX_NAMED} more"] if len(gravest) > MAX_NAMED else []
+    window = lasting(bundle.allowance.window_s * SECOND)
+    why = f"You get at most {bundle.allowance.pages} single pages in {window}, so these come together."
+    return Message(
+        id=f"tocsin-bundle-{bundle.id}",
+        kind="page",
+        title=f"{len(gravest)} more incidents need you",
+        text="\n".join((*named, *more, why, "Each goes on to the next level until somebody acknowledges it.")),
+        url=bundle.url,
+        priority=gravest[0].priority,
+        severity=gravest[0].severity,
+        urgency="high" if any(one.urgency == "high" for one in gravest) else "low",
+        to=bundle.recipient,
+        receipt_url=bundle.receipt_url,
+        late_s=max(0, now - bundle.due_at) // SECOND,
     )

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, text
 
 from app.store.metadata import Document, Id, Instant, metadata
 
 ASKED = -1
 """As which level the pages of somebody are written who was asked to join."""
+
+bundles = Table(
+    "bundles",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("person_id", Id, ForeignKey("resources.id"), nullable=False),
+    Column("method_id", Text, nullable=False),
+    Column("notifier", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("pages", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("done_at", Instant),
+    Index("ix_bundles_person_id", "person_id", "method_id", "id"),
+)
+"""One message in which several pages of one person go out by one contact method. `state`: waiting (more may join), sending
+(nothing joins any more), sent, failed, not_needed. `pages`: how many joined."""
 
 pages = Table(
     "pages",
@@ -35,11 +54,19 @@ pages = Table(
     Column("detail", Text, nullable=False, server_default=""),
     Column("created_at", Instant, nullable=False),
     Column("done_at", Instant),
+    Column("bundle_id", Id),
     UniqueConstraint("incident_id", "number"),
+    Index(
+        "ix_pages_bundle_id",
+        "bundle_id",
+        sqlite_where=text("bundle_id IS NOT NULL"),
+        postgresql_where=text("bundle_id IS NOT NULL"),
+    ),
 )
 """`state`: waiting (its time has not come, or a try is due), sent (delivered or accepted), failed (refused, or tries ran
-out), quarantined (it can't even be tried: counts as failed, and is tried again each minute), not_needed (somebody had it
-before its time). A `fallback` waits without a due job until the one before it failed. Pages of one incident are numbered from 1 without gaps."""
+out), blocked (its provider does not work: counts as failed, and is tried on), quarantined (it can't even be tried: the
+same), not_needed (somebody had it before its time). `outcome` held: it waits for its provider. A `fallback` waits without a due job until the one before it failed. Pages of one incident are numbered from 1 without gaps.
+With a `bundle_id` it goes out in that bundle, not by itself."""
 
 team_turns = Table(
     "team_turns",
@@ -62,11 +89,21 @@ attempts = Table(
     Column("detail", Text, nullable=False, server_default=""),
     Column("receipt", Text, nullable=False, server_default=""),
     Column("late_s", Integer, nullable=False, server_default="0"),
+    Column("person_id", Id),
+    Column("receipt_at", Instant),
     UniqueConstraint("page_id", "number"),
     Index("ix_attempts_started_at", "started_at"),
+    Index(
+        "ix_attempts_person_id_started_at",
+        "person_id",
+        "started_at",
+        sqlite_where=text("person_id IS NOT NULL"),
+        postgresql_where=text("person_id IS NOT NULL"),
+    ),
 )
 """One call of a provider. It is written before the call, without an outcome; one that still has none when its job comes
-back (the process died) becomes `unknown`."""
+back (the process died) becomes `unknown`. `person_id`: of a page that went to a person by itself, not in a bundle.
+`receipt_at`: when the provider said what became of it."""
 
 link_opens = Table(
     "link_opens",

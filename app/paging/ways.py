@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, assert_never
 
 from app.notifiers.notifier import Outcome, Unknown
-from app.paging.retry import Again, Done, Failed, Next, outcome_name
+from app.paging.retry import Again, Awaits, Blocked, Done, Failed, Next, outcome_name
 from app.people.contacts import address_digest
 from app.people.person import ContactMethod, Person, Urgency, steps
 
@@ -99,9 +99,9 @@ def after_try(used: Ways, outcome: Outcome, follows: Next) -> Ways:
     *before, last = used
     last = replace(last, outcome=outcome_name(outcome), perhaps=last.perhaps or isinstance(outcome, Unknown))
     match follows:
-        case Done():
+        case Done() | Awaits():
             last = replace(last, state="sent", detail="")
-        case Failed(reason):
+        case Failed(reason) | Blocked(_, reason):
             last = replace(last, state="failed", detail=reason[:MAX_DETAIL])
         case Again(_, reason, _):
             last = replace(last, detail=reason[:MAX_DETAIL])

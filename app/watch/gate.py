@@ -15,7 +15,7 @@ from app.store.jobs import Job
 from app.watch.hold import HELD, Hold, hold_of, keep_back
 from app.watch.resume import resume
 
-PAGING = frozenset({"escalate", "deliver", "notice"})
+PAGING = frozenset({"escalate", "deliver", "bundle", "notice"})
 """What tells people something."""
 TRUSTED_S = 1.0
 

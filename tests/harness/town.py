@@ -440,7 +440,8 @@ async def begin(
             public_url="http://tocsin.test",
             outbound_allow=("127.0.0.1/32",),
             send_timeout_s=2,
-            **settings,
+            # Stories count pages one by one; bundles have a story of their own.
+            **({"page_limit": 1_000_000} | settings),
         ),
         clock,
         ids,

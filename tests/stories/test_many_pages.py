@@ -10,9 +10,12 @@ from sqlalchemy import text
 from app.clock import SECOND
 from app.incidents import respond
 from app.notifiers.notifier import Accepted, Outcome, Refused
-from app.paging.deliver import LinkMaker, Try, begin, record
+from app.notifiers.registry import build
+from app.paging.deliver import Desk, LinkMaker, Try, begin, record
 from app.paging.deliveries import begin_all, record_all
+from app.paging.doors import Doors
 from app.paging.escalate import escalate
+from app.paging.storm import Allowance
 from app.paging.together import Alone
 from app.store import jobs
 from app.store.database import Writing
@@ -23,7 +26,7 @@ from tests.harness.town import Town
 from tests.harness.town import begin as begin_town
 
 LEASE = 30 * SECOND
-MAKER = LinkMaker("secret", "http://tocsin.test", 24)
+DESK = Desk(LinkMaker("secret", "http://tocsin.test", 24), Doors(build(offered=())), Allowance(1_000, 600))
 
 
 @asynccontextmanager
@@ -50,10 +53,10 @@ async def planned(database: str, many: int) -> AsyncIterator[tuple[Town, list[Jo
 
 async def _begun(story: Town, claimed: Sequence[Job]) -> list[Try]:
     """Begins all, and those that can't be begun together by themselves."""
-    answers = await story.store.write(begin_all, claimed, MAKER)
+    answers = await story.store.write(begin_all, claimed, DESK)
     tried = []
     for job, answer in zip(claimed, answers, strict=True):
-        one = await story.store.write(begin, job, MAKER) if isinstance(answer, Alone) else answer
+        one = await story.store.write(begin, job, DESK) if isinstance(answer, Alone) else answer
         if one is not None:
             tried.append(one)
     return tried
@@ -70,7 +73,7 @@ async def _states(story: Town) -> list[tuple[str, str, int]]:
 
 async def test_plain_pages_are_begun_and_recorded_together(database: str) -> None:
     async with planned(database, 10) as (story, claimed):
-        answers = await story.store.write(begin_all, claimed, MAKER)
+        answers = await story.store.write(begin_all, claimed, DESK)
         tried = [one for one in answers if isinstance(one, Try)]
         assert len(tried) == 10
         assert sorted(one.message.title for one in tried) == sorted(f"#{n + 1} A{n}" for n in range(10))
@@ -95,11 +98,11 @@ async def test_among_many_a_page_nobody_needs_or_whose_way_is_gone_is_not_begun(
             return int(claimed[place].payload["page"])
 
         await story.store.write(spoil)
-        answers = await story.store.write(begin_all, claimed, MAKER)
+        answers = await story.store.write(begin_all, claimed, DESK)
         assert [isinstance(answer, Try) for answer in answers] == [True, False, False, False, True]
         assert [isinstance(answer, Alone) for answer in answers] == [False, True, True, True, False]
         alone = [claimed[1], claimed[2]]
-        assert [await story.store.write(begin, job, MAKER) for job in alone] == [None, None]
+        assert [await story.store.write(begin, job, DESK) for job in alone] == [None, None]
         assert [state for state, _, _ in await _states(story)] == [
             "waiting",
             "not_needed",
@@ -135,5 +138,5 @@ async def test_a_page_tried_before_is_begun_by_itself_and_counts_its_tries(datab
         await _begun(story, claimed)
         story.clock.move_to(story.clock.now() + LEASE)
         again = [job for job in await story.store.write(jobs.claim, 10, LEASE) if job.kind == "deliver"]
-        assert all(isinstance(answer, Alone) for answer in await story.store.write(begin_all, again, MAKER))
+        assert all(isinstance(answer, Alone) for answer in await story.store.write(begin_all, again, DESK))
         assert [one.number for one in await _begun(story, again)] == [2, 2, 2]

@@ -8,7 +8,9 @@ import pytest
 
 from app.clock import HOUR, MINUTE, SECOND
 from app.notifiers.notifier import Accepted, Unknown
+from app.notifiers.registry import build
 from app.paging import notify
+from app.paging.doors import Doors
 from app.paging.notices import Notice, tell
 from app.store import jobs, resources
 from app.store.database import Writing
@@ -19,6 +21,7 @@ from tests.harness.providers import answering
 from tests.harness.town import Resident, Town, town
 
 LEASE = 60 * SECOND
+DOORS = Doors(build(offered=()))
 
 
 def about(resident: Resident, **more: Any) -> Notice:
@@ -204,7 +207,7 @@ async def test_the_list_is_newest_first_in_pages_and_tells_of_deleted_people_too
 async def _begun(story: LinkWorld) -> tuple[jobs.Job, Any]:
     store = story.world.store
     (job,) = await store.write(jobs.claim, 10, LEASE)
-    return job, await store.write(notify.begin, job)
+    return job, await store.write(notify.begin, job, DOORS)
 
 
 async def _waiting(story: LinkWorld) -> None:

@@ -26,7 +26,7 @@ from app.store.jobs import Job, NewJob
 from app.store.migrate import migrate
 from app.store.opening import open_store
 from tests.harness.town import Resident, Sender, Town, town
-from tests.stories.test_many_pages import LEASE, MAKER, planned
+from tests.stories.test_many_pages import DESK, LEASE, planned
 
 BROKEN = "this is no JSON {"
 FIVE_TRIES_S = 16
@@ -207,7 +207,7 @@ async def test_after_a_notifier_has_failed_its_next_try_goes_out_in_plain_words(
 async def test_whatever_a_provider_answers_can_be_written_down(database: str) -> None:
     """PostgreSQL takes no NUL and nobody takes half a character: a page that was sent would be sent again and again."""
     async with planned(database, 1) as (story, claimed):
-        (tried,) = await story.store.write(begin_all, claimed, MAKER)
+        (tried,) = await story.store.write(begin_all, claimed, DESK)
         assert isinstance(tried, Try)
         await story.store.write(record, tried, Accepted("re\x00ceipt \ud800"))
         assert (await story.rows("SELECT receipt FROM attempts"))[0].receipt == "receipt \ufffd"
@@ -227,7 +227,7 @@ async def test_a_page_whose_sends_can_not_be_written_down_is_not_sent_for_ever(d
                 number=number,
             )
         (again,) = [job for job in await story.store.write(jobs.claim, 9, LEASE) if job.kind == "deliver"]
-        assert await story.store.write(begin, again, MAKER) is None
+        assert await story.store.write(begin, again, DESK) is None
         assert (await story.rows("SELECT state FROM pages"))[0].state == "failed"
         assert await story.rows("SELECT id FROM jobs WHERE kind = 'deliver'") == []
 

@@ -8,8 +8,11 @@ from contextlib import asynccontextmanager
 from app.clock import SECOND
 from app.incidents import respond
 from app.notifiers.notifier import Accepted
-from app.paging.deliver import LinkMaker, begin, record
+from app.notifiers.registry import build
+from app.paging.deliver import Desk, LinkMaker, begin, record
+from app.paging.doors import Doors
 from app.paging.escalate import escalate
+from app.paging.storm import Allowance
 from app.store import jobs
 from app.store.jobs import Job
 from tests.harness.clock import StoryClock
@@ -18,7 +21,7 @@ from tests.harness.town import Town
 from tests.harness.town import begin as begin_town
 
 LEASE = 30 * SECOND
-MAKER = LinkMaker("secret", "http://tocsin.test", 24)
+DESK = Desk(LinkMaker("secret", "http://tocsin.test", 24), Doors(build(offered=())), Allowance(1_000, 600))
 
 
 @asynccontextmanager
@@ -64,7 +67,7 @@ async def test_a_level_has_its_time_from_its_first_try_and_not_from_its_plan(dat
         (page,) = [job for job in again if job.kind == "deliver"]
         await story.store.write(escalate, late, LEASE)
         assert await _told(story) == ["Ana"]
-        tried = await story.store.write(begin, page, MAKER)
+        tried = await story.store.write(begin, page, DESK)
         assert tried is not None
         assert tried.message.late_s == 600
         await story.store.write(record, tried, Accepted())
@@ -80,10 +83,10 @@ async def test_a_try_whose_worker_died_is_unknown_and_made_again_under_the_same_
     async with idle(database) as story:
         await _two_levels(story)
         (page,) = (await story.store.write(escalate, await _claim(story, "escalate"), LEASE)).claimed
-        first = await story.store.write(begin, page, MAKER)
+        first = await story.store.write(begin, page, DESK)
         story.clock.move_to(story.clock.now() + LEASE)
         (taken,) = [job for job in await story.store.write(jobs.claim, 10, LEASE) if job.kind == "deliver"]
-        second = await story.store.write(begin, taken, MAKER)
+        second = await story.store.write(begin, taken, DESK)
         assert first is not None
         assert second is not None
         assert (second.message.id, second.number) == (first.message.id, 2)
@@ -96,11 +99,11 @@ async def test_a_try_whose_worker_died_has_an_end_though_nobody_needs_the_page_a
     async with idle(database) as story:
         await _two_levels(story)
         (page,) = (await story.store.write(escalate, await _claim(story, "escalate"), LEASE)).claimed
-        assert await story.store.write(begin, page, MAKER)
+        assert await story.store.write(begin, page, DESK)
         await story.store.write(respond.acknowledge, 1, "Ben")
         story.clock.move_to(story.clock.now() + LEASE)
         (taken,) = [job for job in await story.store.write(jobs.claim, 10, LEASE) if job.kind == "deliver"]
-        assert await story.store.write(begin, taken, MAKER) is None
+        assert await story.store.write(begin, taken, DESK) is None
         (row,) = await story.rows("SELECT outcome, finished_at FROM attempts")
         assert (row.outcome, row.finished_at) == ("unknown", story.clock.now())
 

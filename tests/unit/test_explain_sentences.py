@@ -242,6 +242,27 @@ BUSY = replace(TRY, outcome="try_again", detail="503")
             ["Page 1 for Ana by ntfy (phone) could not be tried: this contact method was removed."],
         ),
         ((SECOND_WAY,), []),
+        (
+            (
+                replace(PAGE, state="blocked", outcome="try_again", tries=(BUSY,), next_try_at=START + MINUTE),
+                replace(SECOND_WAY, fallback=False, due_at=START + 200_000),
+            ),
+            [
+                (
+                    "Page 1 for Ana by ntfy (phone) could not be sent yet: 503. It is tried again at 00:01:00 UTC. So page 2, by "
+                    "email, was due at once. Why Ana: on call in Primary (layer weekly, turn 12)."
+                ),
+            ],
+        ),
+        (
+            (replace(PAGE, state="waiting", outcome=None, tries=(), others=1, next_try_at=START + 10 * SECOND),),
+            [
+                (
+                    "Page 1 for Ana by ntfy (phone) was one too many at a time: it goes out at 00:00:10 UTC, in one message with "
+                    "1 other page."
+                ),
+            ],
+        ),
     ],
 )
 def test_what_is_said_of_a_page(pages: tuple[PageSeen, ...], said: list[str]) -> None:
@@ -327,7 +348,8 @@ BEN = replace(
     ],
 )
 def test_what_is_said_of_an_entry(entry: Happened, said: str) -> None:
-    assert deed(facts(entry), entry) == said
+    refused = replace(PAGE, id=52, number=9, tries=(replace(TRY, outcome="refused"),))
+    assert deed(facts(entry, pages=(PAGE, refused)), entry) == said
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,18 @@ from app.paging.course import Rules, given_to
 from app.paging.plan import InTurn, Missed, Position, Reached, next_position, plan_level
 from app.paging.policy import Level, Policy
 from app.paging.recipients import quiet_left_s
-from app.paging.retry import LONGEST_ASKED_S, MAX_TRIES, MAX_UNKNOWN_TRIES, Again, Done, Failed, after_send, backoff_s
+from app.paging.retry import (
+    LAST_TRY,
+    LONGEST_ASKED_S,
+    MAX_TRIES,
+    MAX_UNKNOWN_TRIES,
+    Again,
+    Blocked,
+    Done,
+    Failed,
+    after_send,
+    backoff_s,
+)
 from app.people.person import ContactMethod, Person, Urgency, steps
 
 NOW = 1_767_571_200_000_000
@@ -27,7 +38,9 @@ def test_what_was_refused_is_never_sent_again() -> None:
     assert after_send(Refused("wrong number"), 1, NOW, 0.5) == Failed("wrong number")
 
 
-def test_a_provider_in_trouble_is_tried_again_with_growing_pauses_and_then_given_up() -> None:
+def test_a_provider_in_trouble_is_tried_again_with_growing_pauses_then_ever_more_rarely_and_given_up_after_a_day() -> (
+    None
+):
     pauses = []
     for tries in range(1, MAX_TRIES):
         following = after_send(TryAgain("503"), tries, NOW, 1.0)
@@ -35,7 +48,13 @@ def test_a_provider_in_trouble_is_tried_again_with_growing_pauses_and_then_given
         assert following.beside
         pauses.append((following.at - NOW) // SECOND)
     assert pauses == [2, 4, 8, 16, 32]
-    assert isinstance(after_send(TryAgain("503"), MAX_TRIES, NOW, 1.0), Failed)
+    for tries in range(MAX_TRIES, LAST_TRY):
+        following = after_send(TryAgain("503"), tries, NOW, 1.0)
+        assert isinstance(following, Blocked)
+        pauses.append((following.at - NOW) // SECOND)
+    assert pauses[5:10] == [64, 128, 256, 512, 900]
+    assert sum(pauses) > 24 * 3_600
+    assert isinstance(after_send(TryAgain("503"), LAST_TRY, NOW, 1.0), Failed)
 
 
 def test_retry_after_is_kept_but_not_without_end() -> None:

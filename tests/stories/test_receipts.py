@@ -1,0 +1,101 @@
+"""What a provider says later of a page: delivered, failed, or nothing although it promised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.api.explain import explained
+from tests.harness.town import Resident, Town, town
+
+
+async def reached_with_receipts(story: Town) -> tuple[Resident, Resident]:
+    """Ana has a gateway that promises receipts, and a phone; Ben is the next level. An alert fires."""
+    methods = [
+        {"id": "gateway", "kind": "webhook", "address": {"url": story.provider.url("/gateway"), "receipts": True}},
+        {"id": "phone", "kind": "webhook", "label": "phone", "address": {"url": story.provider.url("/ana")}},
+    ]
+    ana, ben = await story.person("Ana", contact_methods=methods), await story.person("Ben")
+    service = await story.service("checkout", await story.policy([[ana], [ben]], delay_s=300))
+    alerts = await story.integration("alertmanager", service)
+    await alerts.fires("DiskFull")
+    await ana.is_not_paged()
+    return ana, ben
+
+
+def receipt_path(story: Town) -> str:
+    return str(story.provider.seen[0].json["receipt_url"]).removeprefix("http://tocsin.test")
+
+
+async def says(story: Town, path: str, **document: Any) -> int:
+    answer = await story.web.post(path, json=document)
+    await story.settled()
+    return answer.status_code
+
+
+async def pages(story: Town) -> list[tuple[str, str | None]]:
+    return [(row.state, row.outcome) for row in await story.rows("SELECT state, outcome FROM pages ORDER BY number")]
+
+
+async def tries(story: Town) -> str:
+    found = await explained(story.store, 1)
+    return " ".join(line.sentence for line in found.entries if line.kind in ("try", "page_failed"))
+
+
+async def test_a_receipt_in_time_is_written_down_and_nothing_follows(database: str) -> None:
+    async with town(database) as story:
+        ana, ben = await reached_with_receipts(story)
+        await story.passes(12)
+        assert await says(story, receipt_path(story), state="delivered") == 204
+        assert await says(story, receipt_path(story), state="delivered") == 204
+        await story.passes(120)
+        await ana.is_not_paged()
+        await ben.is_not_paged()
+        assert await pages(story) == [("sent", "delivered"), ("waiting", None)]
+        assert "which said 12 s later that it was delivered" in await tries(story)
+        metrics = story.world.metrics.registry
+        labels = {"notifier": "webhook", "state": "delivered"}
+        assert metrics.get_sample_value("tocsin_receipts_total", labels) == 2
+
+
+@pytest.mark.parametrize("how", ["says nothing", "says that it failed"])
+async def test_without_a_receipt_the_next_way_is_used_and_one_that_comes_late_puts_it_right(
+    database: str, how: str
+) -> None:
+    async with town(database) as story:
+        ana, ben = await reached_with_receipts(story)
+        if how == "says nothing":
+            await story.passes(59)
+            await ana.is_not_paged()
+            await story.passes(2)
+            assert "it was taken, but no receipt came within 60 s" in await tries(story)
+        else:
+            assert await says(story, receipt_path(story), state="failed", detail="switched\u0007 off") == 422
+            assert await says(story, receipt_path(story), state="failed", detail="switched off") == 204
+            assert "it was taken, and then not delivered: switched off" in await tries(story)
+        await ana.is_paged("DiskFull")
+        assert await pages(story) == [
+            ("failed", "no_receipt" if how == "says nothing" else "refused"),
+            ("sent", "accepted"),
+        ]
+        if how == "says nothing":
+            assert await says(story, receipt_path(story), state="delivered") == 204
+            assert (await pages(story))[0] == ("sent", "delivered")
+        await ana.acknowledges()
+        await story.passes(400)
+        await ben.is_not_paged()
+
+
+async def test_an_address_that_is_none_of_ours_and_a_document_that_is_none(database: str) -> None:
+    async with town(database) as story:
+        await reached_with_receipts(story)
+        path = receipt_path(story)
+        assert await says(story, path[:-1] + ("A" if path[-1] != "A" else "B"), state="delivered") == 404
+        assert await says(story, path, state="perhaps") == 422
+        assert await says(story, path) == 422
+        assert (await story.web.get(path)).status_code == 405
+        story.clock.move_to(story.clock.now() + 49 * 3_600 * 1_000_000)
+        assert await says(story, path, state="delivered") == 404
+        for resident in story.residents:
+            resident.phone.taken = len(resident.phone.inbox())
