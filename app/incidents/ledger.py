@@ -32,6 +32,8 @@ def _of(row: Any) -> Incident:
 # Made once: making a statement costs more than running it.
 _ONE = select(*_COLUMNS).where(incidents.c.id == bindparam("b_id"))
 _ONE_LOCKED = _ONE.with_for_update()
+_NUMBERED = select(*_COLUMNS).where(incidents.c.number == bindparam("called"))
+_NUMBERED_LOCKED = _NUMBERED.with_for_update()
 
 
 async def load(view: Reading, ids: Iterable[int], *, lock: bool = False) -> dict[int, Incident]:
@@ -50,10 +52,7 @@ async def load(view: Reading, ids: Iterable[int], *, lock: bool = False) -> dict
 
 async def by_number(view: Reading, number: int, *, lock: bool = False) -> Incident | None:
     """The incident people call #number."""
-    question = select(*_COLUMNS).where(incidents.c.number == number)
-    if lock:
-        question = question.with_for_update()
-    row = (await view.conn.execute(question)).first()
+    row = (await view.conn.execute(_NUMBERED_LOCKED if lock else _NUMBERED, {"called": number})).first()
     return _of(row) if row else None
 
 

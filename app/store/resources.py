@@ -180,7 +180,9 @@ async def touch_config(tx: Writing) -> None:
         await tx.conn.execute(insert(instance).values(name="config_version", value=str(version)))
 
 
+_CONFIG_VERSION = select(instance.c.value).where(instance.c.name == "config_version")
+
+
 async def config_version(view: Reading) -> str:
     """Changes with every edit of the configuration; empty before the first."""
-    question = select(instance.c.value).where(instance.c.name == "config_version")
-    return (await view.conn.execute(question)).scalar() or ""
+    return (await view.conn.execute(_CONFIG_VERSION)).scalar() or ""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from app.clock import Micros
 from app.store.database import Reading, Writing
 from app.store.tables import instance
 
+# Made once: paging asks these before it pages.
+_MARK = select(instance.c.value).where(instance.c.name == bindparam("mark"))
+_MARK_SHARED = _MARK.with_for_update(read=True)
+
 
 async def marked(view: Reading, name: str, *, share: bool = False) -> str | None:
     """What `name` says. With `share` nobody changes it until the transaction ends."""
-    question = select(instance.c.value).where(instance.c.name == name)
-    if share:
-        question = question.with_for_update(read=True)
-    return (await view.conn.execute(question)).scalar()
+    return (await view.conn.execute(_MARK_SHARED if share else _MARK, {"mark": name})).scalar()
 
 
 async def marked_at(view: Reading, name: str) -> Micros | None:
