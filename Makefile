@@ -1,11 +1,13 @@
 # What people and CI run. Each target calls dev.py, which makes .venv by itself; nothing has to be installed first.
 
 PYTHON ?= python3
+SEEDS ?= 300
+FROM ?= 0
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--custom-compile-command "make lock" --quiet pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check format fuzz bench bench-oncall oracle lock openapi senders settings clean
+.PHONY: help demo run test sim planted check format fuzz bench bench-oncall oracle lock openapi senders settings clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +20,12 @@ run: ## start the server on 127.0.0.1:8080 (settings by TOCSIN_... variables)
 
 test: ## every test, on SQLite and on PostgreSQL; make test T=tests/unit runs a part
 	$(PYTHON) dev.py test $(T)
+
+sim: ## simulated days with everything going wrong; make sim SEEDS=1000 FROM=5000
+	$(PYTHON) dev.py sim --seeds $(SEEDS) --from $(FROM)
+
+planted: ## plant bugs in a copy of the tree, and see that the tests find each
+	$(PYTHON) dev.py planted
 
 check: ## format, lint, types, import contracts
 	$(PYTHON) dev.py check

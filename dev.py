@@ -37,6 +37,12 @@ COMMANDS: dict[str, tuple[str, str, list[list[str]]]] = {
             ["-c", "from importlinter.cli import lint_imports_command as lint; lint()", "--no-cache"],
         ],
     ),
+    "sim": (DEV, "simulated days with everything going wrong: python3 dev.py sim --seeds 1000", [["-m", "tests.sim"]]),
+    "planted": (
+        DEV,
+        "plant bugs and see that the tests find them: python3 dev.py planted --only lease",
+        [["-m", "tests.planted.planting"]],
+    ),
     "bench": (DEV, "measure ingest and page latency: python3 dev.py bench --help", [["-m", "bench"]]),
     "bench-oncall": (DEV, "measure who is on call, beside two libraries", [["-m", "bench.oncall"]]),
     "bench-queue": (DEV, "measure the queue with a million jobs waiting", [["-m", "bench.queue"]]),

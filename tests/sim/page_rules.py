@@ -1,0 +1,184 @@
+"""Rules of pages and of each try to send one: what a provider got is what is written, and nothing is given up in silence.
+
+They are asked after each commit about what it changed, and whenever a provider is called.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+
+from app.clock import SECOND, Micros
+from app.notifiers import sink
+from tests.sim.eyes import SKEW, Eyes
+from tests.sim.providers import Call
+
+_OVER = ("sent", "failed", "not_needed")
+_SENT = ("delivered", "accepted")
+FEWEST_TRIES = 3
+"""A page that did not arrive, and was not refused, is tried so often at least."""
+HELD_WITHIN_S = 20.0
+"""A hold counts everywhere within a second; a transaction that was begun before may take as long as a database hangs."""
+
+
+@dataclass
+class PageRules:
+    """What must hold of pages."""
+
+    eyes: Eyes
+    begun: dict[int, float] = field(default_factory=dict)
+    """By attempt: the instant at which its begin was committed."""
+    tries: dict[int, tuple[int, Micros]] = field(default_factory=dict)
+    """By job: the try that is under way, and until when its worker holds the job."""
+    ended: set[int] = field(default_factory=set)
+    """Tries whose outcome is written."""
+    over: dict[int, str] = field(default_factory=dict)
+    """Pages that have ended, and how."""
+
+    def given_back(self, job: int) -> None:
+        """A worker gave a job back: its try is not under way any more."""
+        self.tries.pop(job, None)
+
+    def attempt(self, attempt: int) -> None:
+        """I3 inside, I4, I7: a try is one more than those before, all of which have ended, of a page somebody needs."""
+        ((page, number, started_at, late_s, state, due_at, epoch, incident),) = self.eyes.rows(
+            "SELECT a.page_id, a.number, a.started_at, a.late_s, p.state, p.due_at, p.epoch, p.incident_id "
+            "FROM attempts a JOIN pages p ON p.id = a.page_id WHERE a.id = ?",
+            attempt,
+        )
+        self.begun[attempt] = self.eyes.time()
+        held_since = self.eyes.book.held_since
+        if held_since is not None and self.begun[attempt] > held_since + HELD_WITHIN_S:
+            self.eyes.broken(
+                f"page {page} was begun {self.begun[attempt] - held_since:.0f} s after paging was held back"
+            )
+        self._one_at_a_time(attempt, page)
+        before = self.eyes.rows(
+            "SELECT number, outcome FROM attempts WHERE page_id = ? AND id <> ? ORDER BY number", page, attempt
+        )
+        if [row[0] for row in before] != list(range(1, number)):
+            self.eyes.broken(f"page {page}: try {number} follows tries {[row[0] for row in before]}")
+        for row in before:
+            if row[1] not in ("unknown", "try_again"):
+                self.eyes.broken(f"page {page}: try {number} was begun though try {row[0]} is {row[1]}")
+        ((now_epoch, now_state),) = self.eyes.rows("SELECT epoch, state FROM incidents WHERE id = ?", incident)
+        if state not in ("waiting", "quarantined") or now_state != "triggered" or epoch != now_epoch:
+            self.eyes.broken(
+                f"page {page} ({state}) was begun while its incident was {now_state}, epoch {epoch} of {now_epoch}"
+            )
+        if late_s != max(0, started_at - due_at) // SECOND:
+            self.eyes.broken(
+                f"page {page}: begun {(started_at - due_at) / SECOND:.1f} s after it was due, marked {late_s}"
+            )
+
+    def _one_at_a_time(self, attempt: int, page: int) -> None:
+        """Nobody begins a try while another's is under way, until that one's claim has ended."""
+        ((job, lease_until),) = self.eyes.rows("SELECT id, lease_until FROM jobs WHERE once = ?", f"page:{page}")
+        before, held_until = self.tries.get(job, (0, 0))
+        self.tries[job] = (attempt, lease_until)
+        if before and before not in self.ended and held_until > self.eyes.wall() + SKEW:
+            self.eyes.broken(
+                f"page {page} was tried again while a try was under way, {(held_until - self.eyes.wall()) / SECOND:.1f} s early"
+            )
+
+    def outcome(self, attempt: int) -> None:
+        """I2: what did not arrive is followed at once by the person's next way, else by the next level."""
+        self.ended.add(attempt)
+        row = self.eyes.rows(
+            "SELECT a.outcome, p.id, p.person_id, p.number, p.incident_id, p.round, p.level, p.state "
+            "FROM attempts a JOIN pages p ON p.id = a.page_id JOIN incidents i ON i.id = p.incident_id "
+            "WHERE a.id = ? AND i.state = 'triggered' AND i.epoch = p.epoch AND a.number = "
+            "(SELECT max(number) FROM attempts WHERE page_id = p.id)",
+            attempt,
+        )
+        if not row or row[0][0] is None or row[0][0] in _SENT:
+            return
+        ((_, page, person, number, incident, round_, level, state),) = row
+        unstarted = self.eyes.rows(
+            "SELECT id FROM pages WHERE incident_id = ? AND round = ? AND level = ? AND person_id = ? AND number > ? "
+            "AND fallback = 1 AND state = 'waiting' AND due_at = 0 AND epoch = (SELECT epoch FROM incidents WHERE id = ?) "
+            "ORDER BY number LIMIT 1",
+            incident, round_, level, person, number, incident,
+        )  # fmt: skip
+        started = self.eyes.rows(
+            "SELECT id FROM pages WHERE incident_id = ? AND round = ? AND level = ? AND person_id = ? AND number > ? "
+            "AND fallback = 1 AND due_at > 0 AND epoch = (SELECT epoch FROM incidents WHERE id = ?) LIMIT 1",
+            incident, round_, level, person, number, incident,
+        )  # fmt: skip
+        if unstarted and not started:
+            self.eyes.broken(f"page {page} did not arrive, and the next way (page {unstarted[0][0]}) was not started")
+        if state == "failed":
+            tries = self.eyes.rows("SELECT number FROM attempts WHERE id = ?", attempt)[0][0]
+            if row[0][0] != "refused" and tries < FEWEST_TRIES:
+                self.eyes.broken(f"page {page} was given up after {tries} tries ({row[0][0]})")
+            self._level_lives_or_ends(incident, page)
+
+    def _level_lives_or_ends(self, incident: int, page: int) -> None:
+        """After a page failed for good: something of its level is on its way, or the next level is due."""
+        ((epoch,),) = self.eyes.rows("SELECT epoch FROM incidents WHERE id = ?", incident)
+        live = self.eyes.rows(
+            "SELECT count(*) FROM pages p JOIN pages f ON f.id = ? AND p.round = f.round AND p.level = f.level "
+            "WHERE p.incident_id = ? AND p.epoch = ? AND p.state IN ('waiting', 'sent')",
+            page, incident, epoch,
+        )[0][0]  # fmt: skip
+        ((done_at,),) = self.eyes.rows("SELECT done_at FROM pages WHERE id = ?", page)
+        jobs = self.eyes.rows("SELECT payload, due_at FROM jobs WHERE subject = ? AND kind = 'escalate'", incident)
+        due = any(json.loads(payload)["epoch"] == epoch and due_at <= done_at for payload, due_at in jobs)
+        ((escalation, round_, level),) = self.eyes.rows(
+            "SELECT escalation, round, level FROM incidents WHERE id = ?", incident
+        )
+        ((page_round, page_level),) = self.eyes.rows("SELECT round, level FROM pages WHERE id = ?", page)
+        # While the fallback is told, `level` counts the levels that were told, and the fallback's pages bear it.
+        next_level = page_level if escalation == "fallback" else page_level + 1
+        moved_on = escalation == "exhausted" or (round_, level) > (page_round, next_level)
+        if not live and not due and not moved_on:
+            self.eyes.broken(f"page {page} was the last hope of its level, and the next level is not due")
+
+    def page(self, page: int) -> None:
+        """Pages are numbered without gaps, end once, and are sent only if a provider says so."""
+        found = self.eyes.rows("SELECT incident_id, state, outcome, notifier FROM pages WHERE id = ?", page)
+        if not found:
+            return
+        ((incident, state, outcome, notifier),) = found
+        known = self.over.get(page)
+        if known is not None and known != state:
+            self.eyes.broken(f"page {page} was {known} and is {state}")
+        if known is None:
+            many = self.eyes.rows("SELECT count(*), max(number) FROM pages WHERE incident_id = ?", incident)[0]
+            if many[0] != many[1]:
+                self.eyes.broken(f"incident {incident} has {many[0]} pages, numbered up to {many[1]}")
+        if state not in _OVER:
+            return
+        self.over[page] = state
+        # Synthetic pages end inside the process: no provider of ours gets them.
+        taken = notifier == sink.KIND or f"tocsin-{page}" in self.eyes.book.answered_yes
+        if state == "sent" and (outcome not in _SENT or not taken):
+            self.eyes.broken(f"page {page} is called sent ({outcome}), and no provider ever took it")
+
+    def called(self, call: Call, wall: Micros) -> None:
+        """I3 and I5 as a provider and a person see it. Notices are no pages."""
+        if not call.incident:
+            return
+        page = int(call.page.removeprefix("tocsin-"))
+        rows = self.eyes.rows("SELECT id, outcome FROM attempts WHERE page_id = ? ORDER BY number", page)
+        if not rows:
+            self.eyes.broken(f"page {page} was sent before anything was written of it")
+            return
+        begun = self.begun[rows[-1][0]]
+        promise = self.eyes.book.promises.get(call.incident)
+        ends = promise.until if promise else None
+        if promise and promise.answered_at <= begun and (ends is None or wall < ends):
+            self.eyes.broken(
+                f"page {page} of #{call.incident} was begun after {promise.who} had been told {promise.said!r}"
+            )
+        _, shut_at = self.eyes.book.shut.get(call.to, (0, math.inf))
+        if shut_at <= begun:
+            self.eyes.broken(f"page {page} was begun for {call.to} after that had been removed")
+        unknown = sum(outcome == "unknown" for _, outcome in rows)
+        # A try that is under way, or that a dead process left, is not counted yet; the last one is this call's own.
+        unended = sum(outcome is None for _, outcome in rows[:-1])
+        if self.eyes.book.deliveries[call.page] > 1 + unknown + unended:
+            self.eyes.broken(
+                f"page {page} came {self.eyes.book.deliveries[call.page]} times with {unknown} unknown outcomes"
+            )
