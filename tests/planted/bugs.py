@@ -1,0 +1,343 @@
+"""Small bugs, each of which breaks one guard of the way from an alert to a page. None may survive the tests.
+
+A bug is a place in a file and what stands there instead. Each is looked for in
+the simulator's days, in order, until one breaks a rule; a few have tests of their own that are to find them, because the
+simulator has no such fault (a row that can't be read) or looks at it from too far away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """One bug: `old` stands once in `file`, and `new` takes its place."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...] = ()
+    """Tests that are to find it; without any, the simulator's days."""
+
+
+INGEST = (
+    Bug(
+        "answered before the commit",
+        "app/dedup/committer.py",
+        "        group: list[_Waiting] = []\n        events = 0\n",
+        "        group: list[_Waiting] = []\n        events = 0\n"
+        "        for queued in self._queue:\n            queued.answer.done() or queued.answer.set_result(None)\n",
+    ),
+    Bug(
+        "a failed commit is answered well",
+        "app/dedup/committer.py",
+        "            for waiting in group:\n                _fail(waiting, error)\n",
+        "            for waiting in group:\n                waiting.answer.set_result(None)\n",
+    ),
+    Bug(
+        "a late copy of a firing opens it anew",
+        "app/dedup/lifecycle.py",
+        "    if since_resolve <= LATE and (same_start or ended_after_start):\n        return LATE_FIRING\n",
+        "",
+    ),
+    Bug(
+        "a late resolve ends a newer episode",
+        "app/dedup/lifecycle.py",
+        "    if ended_earlier or (began_earlier and event.ends_at is None):\n        return LATE_RESOLVE\n",
+        "",
+    ),
+    Bug(
+        "a resolve that comes before its firing is forgotten",
+        "app/dedup/lifecycle.py",
+        "        if known is None:\n            return ORPHAN\n",
+        "        if known is None:\n            return ACK_OF_NOTHING\n",
+    ),
+    Bug(
+        "an alert that ended and came again in one transaction stays counted",
+        "app/dedup/placing.py",
+        '    episode.incident_id = work.new[episode.id]["incident_id"] = incident.id\n',
+        '    work.new[episode.id]["incident_id"] = work.known[item.key_digest].incident_id = incident.id\n',
+        tests=("tests/stories/test_ingest.py",),
+    ),
+    Bug(
+        "an expired alert keeps its incident open",
+        "app/dedup/expire.py",
+        '            await ledger.record(tx, recovered(incident, "expiry", tx.now, auto_resolve=auto_resolve))\n',
+        "            pass\n",
+    ),
+    Bug(
+        "the first page of a new incident has no job",
+        "app/dedup/placing.py",
+        "        await jobs.add(tx, first_pages)\n",
+        "",
+    ),
+)
+
+QUEUE = (
+    Bug(
+        "a claim ignores the lease of another",
+        "app/store/claims.py",
+        'FREE: ColumnElement[bool] = (jobs.c.lease_until + literal_column("0")) <= NOW\n',
+        'FREE: ColumnElement[bool] = (jobs.c.lease_until + literal_column("0")) <= NOW + 20_000_000\n',
+    ),
+    Bug(
+        "a lease never ends",
+        "app/store/claims.py",
+        'FREE: ColumnElement[bool] = (jobs.c.lease_until + literal_column("0")) <= NOW\n',
+        'FREE: ColumnElement[bool] = (jobs.c.lease_until + literal_column("0")) <= NOW * 0\n',
+    ),
+    Bug(
+        "the fence is not looked at",
+        "app/store/jobs.py",
+        '_CLAIMED = (jobs.c.id == bindparam("job"), jobs.c.fence == bindparam("claim"))\n',
+        '_CLAIMED = (jobs.c.id == bindparam("job"), jobs.c.fence >= bindparam("claim"))\n',
+    ),
+    Bug(
+        "a claim does not raise the fence",
+        "app/store/claims.py",
+        '        .values(lease_until=bindparam("until"), fence=jobs.c.fence + 1)\n',
+        '        .values(lease_until=bindparam("until"), fence=jobs.c.fence)\n',
+    ),
+    Bug(
+        "a job that failed is dropped",
+        "app/paging/worker.py",
+        "    await jobs.put_back(tx, job, due_at, failures=failures)\n",
+        "    await jobs.finish(tx, job)\n",
+        tests=("tests/stories/test_poison.py",),
+    ),
+    Bug(
+        "a worker sleeps until it is woken",
+        "app/paging/worker.py",
+        "        return POLL_S if upcoming is None else max(",
+        "        return 3_600.0 if upcoming is None or upcoming else max(",
+    ),
+    Bug(
+        "the next level is not pulled forward",
+        "app/store/jobs.py",
+        '    moved = await tx.conn.execute(_PULL, {"of": subject, "kinds": list(kinds), "due": due_at})\n',
+        '    moved = await tx.conn.execute(_PULL, {"of": subject, "kinds": ["none"], "due": due_at})\n',
+    ),
+    Bug(
+        "nobody takes the oldest in a storm",
+        "app/paging/worker.py",
+        '        order: Order = "age" if self._claims % OLDEST_EVERY == 0 else "rank"\n',
+        '        order: Order = "first rank"\n',
+    ),
+    Bug(
+        "a conflict is not tried again",
+        "app/store/database.py",
+        "ATTEMPTS = 3\n",
+        "ATTEMPTS = 1\n",
+    ),
+)
+
+ESCALATION = (
+    Bug(
+        "an acknowledgement does not raise the epoch",
+        "app/incidents/incident.py",
+        "    incident.ack_until = until\n    _forget_quiet(incident)\n"
+        '    incident.escalation = "stopped"\n    incident.epoch += 1\n',
+        '    incident.ack_until = until\n    _forget_quiet(incident)\n    incident.escalation = "stopped"\n',
+    ),
+    Bug(
+        "a level does not wait for the first try of the one before",
+        "app/paging/escalate.py",
+        "    wait_until = await _level_before_ends(tx, incident)\n",
+        "    wait_until = None\n",
+    ),
+    Bug(
+        "a level has its time from its planning",
+        "app/paging/course.py",
+        "    return None if told.first_try is None else told.first_try + told.delay_s * SECOND\n",
+        "    return None if told.first_due is None else told.first_due + told.delay_s * SECOND\n",
+    ),
+    Bug(
+        "a level is passed over",
+        "app/paging/escalate.py",
+        "        incident.level += 1\n",
+        "        incident.level += 2\n",
+    ),
+    Bug(
+        "escalation ends while a level has its time",
+        "app/paging/escalate.py",
+        "        await jobs.put_back(tx, job, wait_until)\n",
+        "        await jobs.finish(tx, job)\n",
+    ),
+    Bug(
+        "the fallback is not used",
+        "app/paging/escalate.py",
+        "    if rules.policy is not None and rules.policy.fallback and not await reached_anybody(tx, incident):\n",
+        "    if False:\n",
+    ),
+    Bug(
+        "undelivered is not said",
+        "app/paging/escalate.py",
+        "    undelivered = not await reached_anybody(tx, incident)\n",
+        "    undelivered = False\n",
+    ),
+    Bug(
+        "an acknowledgement that expires pages nobody",
+        "app/incidents/respond.py",
+        "    entry = moves.ack_expired(incident, tx.now)\n    await _page_again(tx, incident)\n",
+        "    entry = moves.ack_expired(incident, tx.now)\n",
+    ),
+    Bug(
+        "a snooze does not wake",
+        "app/incidents/respond.py",
+        "    entry = moves.snooze(incident, actor, tx.now, until)\n    await _wake_at(tx, incident, until)\n",
+        "    entry = moves.snooze(incident, actor, tx.now, until)\n",
+    ),
+    Bug(
+        "reopened, and nobody is paged",
+        "app/incidents/respond.py",
+        '    entry = moves.reopen(incident, actor, f"reopened by {actor}")\n    await _page_again(tx, incident)\n',
+        '    entry = moves.reopen(incident, actor, f"reopened by {actor}")\n',
+    ),
+    Bug(
+        "a person's resolve leaves its alerts open",
+        "app/incidents/respond.py",
+        "    await ledger.end_alerts(tx, incident)\n",
+        "",
+    ),
+    Bug(
+        "page numbers begin anew",
+        "app/paging/escalate.py",
+        '    if incident.epoch == 1 and incident.escalation == "waiting":\n',
+        '    if incident.escalation == "waiting":\n',
+    ),
+)
+
+DELIVERY = (
+    Bug(
+        "a page is begun whatever became of its incident",
+        "app/paging/deliver.py",
+        '    return incident.state == "triggered" and incident.epoch == page.epoch\n',
+        "    return True\n",
+    ),
+    Bug(
+        "the outcome is written before the send",
+        "app/paging/handlers.py",
+        "        outcome = await self.send(tried)\n        self._metrics.page_outcomes",
+        "        outcome = Accepted()\n        await self._record((tried, outcome))\n        await self.send(tried)\n"
+        "        self._metrics.page_outcomes",
+    ),
+    Bug(
+        "no answer counts as sent",
+        "app/paging/retry.py",
+        "        case Delivered() | Accepted():\n            return Done()",
+        "        case Delivered() | Accepted() | Unknown():\n            return Done()",
+    ),
+    Bug(
+        "tries have no end",
+        "app/paging/retry.py",
+        "            if tries >= MAX_TRIES:\n",
+        "            if tries >= 10**6:\n",
+        tests=("tests/unit/test_paging_rules.py",),
+    ),
+    Bug(
+        "a page that failed once is given up",
+        "app/paging/retry.py",
+        "            if tries >= MAX_TRIES:\n",
+        "            if tries >= 1:\n",
+    ),
+    Bug(
+        "a refusal does not start the next way",
+        "app/paging/deliver.py",
+        "            await ledger.record(tx, [(incident.id, entry)])\n"
+        "            await start_next_way(tx, page, incident, tried.job.rank)\n",
+        "            await ledger.record(tx, [(incident.id, entry)])\n",
+    ),
+    Bug(
+        "the last failed page does not pull the next level",
+        "app/paging/deliver.py",
+        "    if page.level != ASKED and not (await tx.conn.execute(left)).scalar_one():\n",
+        "    if False:\n",
+    ),
+    Bug(
+        "a try whose process died is not called unknown",
+        "app/paging/deliver.py",
+        '        .values(outcome="unknown", finished_at=tx.now, detail="the process stopped while it was sending")\n',
+        '        .values(outcome="try_again", finished_at=tx.now, detail="the process stopped while it was sending")\n',
+    ),
+    Bug(
+        "late pages do not say so",
+        "app/paging/deliver.py",
+        '        "late_s": tried.message.late_s,\n',
+        '        "late_s": 0,\n',
+    ),
+    Bug(
+        "a notifier may take for ever",
+        "app/paging/handlers.py",
+        "            async with asyncio.timeout(self._deadline_s):\n",
+        "            async with asyncio.timeout(None):\n",
+    ),
+    Bug(
+        "a disabled contact method is used",
+        "app/people/person.py",
+        "    usable = [method for method in person.contact_methods if method.enabled]\n",
+        "    usable = list(person.contact_methods)\n",
+    ),
+)
+
+ANSWERS = (
+    Bug(
+        "an incident is taken from somebody by surprise",
+        "app/paging/answer.py",
+        '        return None if wish.take_over else "held"\n',
+        "        return None\n",
+    ),
+    Bug(
+        "an old page acts on what it did not show",
+        "app/paging/answer.py",
+        "    if link.epoch and link.epoch != incident.epoch:\n",
+        "    if False:\n",
+        tests=("tests/stories/test_link_answers.py",),
+    ),
+    Bug(
+        "an acknowledgement has no end",
+        "app/incidents/respond.py",
+        "    if until is not None:\n        await _wake_at(tx, incident, until)\n",
+        "",
+    ),
+    Bug(
+        "links are believed without their signature",
+        "app/paging/tokens.py",
+        "    if not hmac.compare_digest(_signer(secret, salt).sign(value), token.encode()):\n",
+        "    if False:\n",
+    ),
+    Bug(
+        "links of yesterday are taken",
+        "app/paging/links.py",
+        "    if now >= link.expires_at:\n",
+        "    if False:\n",
+    ),
+)
+
+HOLDING = (
+    Bug(
+        "a hold is ignored",
+        "app/watch/gate.py",
+        "            if await self.held() is not None and await self._store.write(keep_back, job):\n                return ()\n",
+        "",
+    ),
+    Bug(
+        "what was held back stays away",
+        "app/watch/hold.py",
+        "    back = await let_go(tx)\n",
+        "    back = 0\n",
+    ),
+)
+
+ON_CALL = (
+    Bug(
+        "a schedule leads to nobody",
+        "app/paging/recipients.py",
+        "            return _on_call(facts, key, duties[key], target.role)\n",
+        '            return [Missed("nobody")]\n',
+        tests=("tests/stories/test_escalation.py",),
+    ),
+)
+
+BUGS: tuple[Bug, ...] = INGEST + QUEUE + ESCALATION + DELIVERY + ANSWERS + HOLDING + ON_CALL
