@@ -219,9 +219,11 @@ DELIVERY = (
     Bug(
         "the outcome is written before the send",
         "app/paging/handlers.py",
-        "        outcome = await self.send(tried)\n        self._metrics.page_outcomes",
-        "        outcome = Accepted()\n        await self._record((tried, outcome))\n        await self.send(tried)\n"
-        "        self._metrics.page_outcomes",
+        "            outcome = await self._sent(tried)\n        finally:\n            self._desk.doors.give_back(job.id)\n"
+        "        self._metrics.page_outcomes.labels(tried.notifier, outcome_name(outcome)).inc()\n",
+        "            from app.notifiers.notifier import Accepted\n\n            outcome = Accepted()\n"
+        "            await self._record((tried, outcome))\n            await self._sent(tried)\n            return ()\n"
+        "        finally:\n            self._desk.doors.give_back(job.id)\n",
     ),
     Bug(
         "no answer counts as sent",
@@ -232,22 +234,35 @@ DELIVERY = (
     Bug(
         "tries have no end",
         "app/paging/retry.py",
-        "            if tries >= MAX_TRIES:\n",
+        "            if tries >= LAST_TRY:\n",
         "            if tries >= 10**6:\n",
         tests=("tests/unit/test_paging_rules.py",),
     ),
     Bug(
-        "a page that failed once is given up",
+        "a page that was surely not sent is given up after one try",
         "app/paging/retry.py",
-        "            if tries >= MAX_TRIES:\n",
+        "            if tries >= LAST_TRY:\n",
         "            if tries >= 1:\n",
+    ),
+    Bug(
+        "a page without an answer is given up after one try",
+        "app/paging/retry.py",
+        "            if tries >= MAX_UNKNOWN_TRIES:\n",
+        "            if tries >= 1:\n",
+    ),
+    Bug(
+        "a blocked page holds up the person's next way",
+        "app/paging/deliver.py",
+        '                await say(tx, page, "page_failed", f"{reason}; it is tried on")\n'
+        "                await start_next_way(tx, page, incident, rank)\n",
+        '                await say(tx, page, "page_failed", f"{reason}; it is tried on")\n',
     ),
     Bug(
         "a refusal does not start the next way",
         "app/paging/deliver.py",
-        "            await ledger.record(tx, [(incident.id, entry)])\n"
-        "            await start_next_way(tx, page, incident, tried.job.rank)\n",
-        "            await ledger.record(tx, [(incident.id, entry)])\n",
+        '            await say(tx, page, "page_failed", reason)\n'
+        '            if page.state == "waiting":\n                await start_next_way(tx, page, incident, rank)\n',
+        '            await say(tx, page, "page_failed", reason)\n',
     ),
     Bug(
         "the last failed page does not pull the next level",

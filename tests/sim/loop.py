@@ -161,6 +161,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         for task in tasks:
             task.cancel()
         self.trouble.clear()
+        self.callbacks = 0
         self.run(_ended(tasks))
 
     def stop_life(self, life: Life) -> None:
