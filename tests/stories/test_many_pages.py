@@ -17,6 +17,7 @@ from app.paging.doors import Doors
 from app.paging.escalate import escalate
 from app.paging.storm import Allowance
 from app.paging.together import Alone
+from app.routing.quieting import Quieting
 from app.store import jobs
 from app.store.database import Writing
 from app.store.jobs import Job
@@ -43,7 +44,7 @@ async def planned(database: str, many: int) -> AsyncIterator[tuple[Town, list[Jo
         assert (await story.web.post(alerts.path, json=document)).status_code == 202
         claimed: list[Job] = []
         for job in await story.store.write(jobs.claim, many, LEASE):
-            claimed += (await story.store.write(escalate, job, LEASE)).claimed
+            claimed += (await story.store.write(escalate, job, LEASE, Quieting())).claimed
         try:
             yield story, claimed
         finally:

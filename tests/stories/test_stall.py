@@ -13,6 +13,7 @@ from app.paging.deliver import Desk, LinkMaker, begin, record
 from app.paging.doors import Doors
 from app.paging.escalate import escalate
 from app.paging.storm import Allowance
+from app.routing.quieting import Quieting
 from app.store import jobs
 from app.store.jobs import Job
 from tests.harness.clock import StoryClock
@@ -59,30 +60,30 @@ async def test_a_level_has_its_time_from_its_first_try_and_not_from_its_plan(dat
     """Ten minutes between planning and sending level 1: level 2 waits its five minutes from the sending on."""
     async with idle(database) as story:
         await _two_levels(story)
-        done = await story.store.write(escalate, await _claim(story, "escalate"), LEASE)
+        done = await story.store.write(escalate, await _claim(story, "escalate"), LEASE, Quieting())
         (page,) = done.claimed
         story.clock.move_to(story.clock.now() + 600 * SECOND)
         again = await story.store.write(jobs.claim, 10, LEASE)
         (late,) = [job for job in again if job.kind == "escalate"]
         (page,) = [job for job in again if job.kind == "deliver"]
-        await story.store.write(escalate, late, LEASE)
+        await story.store.write(escalate, late, LEASE, Quieting())
         assert await _told(story) == ["Ana"]
         tried = await story.store.write(begin, page, DESK)
         assert tried is not None
         assert tried.message.late_s == 600
         await story.store.write(record, tried, Accepted())
         story.clock.move_to(story.clock.now() + 299 * SECOND)
-        await story.store.write(escalate, await _claim(story, "escalate"), LEASE)
+        await story.store.write(escalate, await _claim(story, "escalate"), LEASE, Quieting())
         assert await _told(story) == ["Ana"]
         story.clock.move_to(story.clock.now() + SECOND)
-        await story.store.write(escalate, await _claim(story, "escalate"), LEASE)
+        await story.store.write(escalate, await _claim(story, "escalate"), LEASE, Quieting())
         assert await _told(story) == ["Ana", "Ben"]
 
 
 async def test_a_try_whose_worker_died_is_unknown_and_made_again_under_the_same_number(database: str) -> None:
     async with idle(database) as story:
         await _two_levels(story)
-        (page,) = (await story.store.write(escalate, await _claim(story, "escalate"), LEASE)).claimed
+        (page,) = (await story.store.write(escalate, await _claim(story, "escalate"), LEASE, Quieting())).claimed
         first = await story.store.write(begin, page, DESK)
         story.clock.move_to(story.clock.now() + LEASE)
         (taken,) = [job for job in await story.store.write(jobs.claim, 10, LEASE) if job.kind == "deliver"]
@@ -98,7 +99,7 @@ async def test_a_try_whose_worker_died_has_an_end_though_nobody_needs_the_page_a
     """Whether it was sent is not known, and that is what is written: not nothing."""
     async with idle(database) as story:
         await _two_levels(story)
-        (page,) = (await story.store.write(escalate, await _claim(story, "escalate"), LEASE)).claimed
+        (page,) = (await story.store.write(escalate, await _claim(story, "escalate"), LEASE, Quieting())).claimed
         assert await story.store.write(begin, page, DESK)
         await story.store.write(respond.acknowledge, 1, "Ben")
         story.clock.move_to(story.clock.now() + LEASE)
