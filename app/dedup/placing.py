@@ -189,15 +189,23 @@ def settled(work: Work, loaded: Mapping[int, Incident]) -> None:
             _raised(work, incident, severity, because)
     for episode, inlet in work.acknowledged:
         incident = loaded.get(episode.incident_id or 0)
-        # Where each of several people must acknowledge, a sender can't do it for them.
-        if incident and incident.state == "triggered" and not incident.awaiting:
-            entry = acknowledge(incident, inlet.name, work.now, None)
+        if incident and incident.state == "triggered":
+            entry = _acknowledged(incident, inlet.name, work.now)
             if entry:
                 work.entries.append((incident.id, entry))
     for episode, inlet, _, by in work.resolves:
         if incident := loaded.get(episode.incident_id or 0):
             ends = work.auto_resolves(incident, inlet)
             work.entries += recovered(incident, by, work.now, auto_resolve=ends)
+
+
+def _acknowledged(incident: Incident, sender: str, now: Micros) -> Entry | None:
+    """Where each of several people must acknowledge, a sender can't do it for them."""
+    if not incident.awaiting:
+        return acknowledge(incident, sender, now, None)
+    return Entry(
+        "sender_acknowledged", sender, "acknowledged there; here each person of the level must still acknowledge"
+    )
 
 
 def recovered(incident: Incident, by: str, now: Micros, *, auto_resolve: bool) -> list[tuple[int, Entry]]:

@@ -112,13 +112,22 @@ def _open(facts: Facts, ahead: Sequence[Expected]) -> str:
     if facts.incident.escalation == "exhausted":
         return "Nobody has it, and nobody else will be told: the policy has ended."
     telling = next((one for one in ahead if one.told), None)
+    has = _who_has_it(facts)
     if telling is None:
-        return "Nobody has it, and nobody else will be told."
+        return f"{has}, and nobody else will be told."
     whom = names(one.name for one in telling.told)
     if telling.kind == "console":
-        return f"Nobody has it: the console is told at {clock(telling.at, begun)} unless somebody acknowledges."
+        return f"{has}: the console is told at {clock(telling.at, begun)} unless somebody acknowledges."
     what = level_name(telling.level or 0, telling.round) if telling.kind == "level" else "the fallback"
-    return f"Nobody has it: {what} tells {whom} at {clock(telling.at, begun)} unless somebody acknowledges."
+    return f"{has}: {what} tells {whom} at {clock(telling.at, begun)} unless {'they do' if facts.incident.awaiting else 'somebody acknowledges'}."
+
+
+def _who_has_it(facts: Facts) -> str:
+    """Where each of several people must acknowledge: who has, and who has not."""
+    if not facts.incident.awaiting:
+        return "Nobody has it"
+    last = next((entry for entry in reversed(facts.timeline) if entry.kind == "acknowledged_by_one"), None)
+    return quote(last.reason) if last else "Each person of the level must acknowledge, and nobody has"
 
 
 def _left_out(left: LeftOut) -> Iterator[str]:

@@ -58,6 +58,8 @@ async def test_a_level_that_each_must_acknowledge_escalates_until_the_last_has(d
         assert "Ben must still acknowledge" in answer.text
         incident = await asked.reader.get("/incidents/1")
         assert (incident["state"], incident["awaiting"]) == ("triggered", 1)
+        told = (await asked.reader.get("/incidents/1/explain"))["summary"][-1]
+        assert told == ("Ana has it; Ben must still acknowledge: level 2 tells Lea at 00:05:00 UTC unless they do.")
         problem = await asked.responder.refused(409, "POST", "/incidents/1/acknowledge")
         assert (problem["code"], "Ben must acknowledge" in problem["detail"]) == ("each_must_acknowledge", True)
         await story.passes(minutes=5.1)
@@ -93,6 +95,23 @@ async def test_one_of_them_takes_it_for_everybody(database: str) -> None:
         assert "You have it" in answer.text
         await asked.story.passes(hours=1)
         assert (await asked.story.incident()).acknowledged_by == "Ana"
+
+
+async def test_a_sender_can_not_acknowledge_for_them(database: str) -> None:
+    async with api(database) as asked:
+        ana, ben = await people(asked, "Ana", "Ben")
+        policy = await asked.admin.create(
+            "policies", {"name": "Usual", "levels": [level(ana, ben, ack="all")], "repeat": 0}
+        )
+        sender = await asked.story.integration("pagerduty", int(await asked.service("shop", policy["id"])))
+        about = {"summary": "Shop is down", "source": "shop", "severity": "critical"}
+        for action in ("trigger", "acknowledge"):
+            event = {"routing_key": sender.key, "event_action": action, "dedup_key": "shop", "payload": about}
+            assert (await sender.posts(event)).status_code == 202
+        await ana.is_paged("Shop")
+        await ben.is_paged("Shop")
+        assert (await asked.story.incident()).state == "triggered"
+        assert "sender_acknowledged" in await kinds(asked)
 
 
 async def test_somebody_who_was_deleted_is_waited_for_no_more(database: str) -> None:
