@@ -125,12 +125,20 @@ async def _act(tx: Writing, incident: Incident, link: Link, wish: Wish) -> Said:
             return "joined" if accept else "declined"
 
 
+async def _joins(tx: Writing, incident: Incident, link: Link) -> None:
+    """Whoever was asked to join and acknowledges instead has answered."""
+    asked = await joining.question_to(tx, incident, link.person_id) if link.person_id is not None else None
+    if asked is not None and asked.state == "waiting":
+        await joining.reply(tx, link.number, link.actor, asked.person_id, accept=True)
+
+
 async def _acknowledge(tx: Writing, incident: Incident, link: Link, wish: Wish) -> Said:
     """Where each of several must acknowledge, it counts for the link's person; taking over counts for everybody."""
     if incident.awaiting and link.person_id is None and not wish.take_over:
         return "each"
     had = await joint.have_it(tx, incident)
     after = await joint.acknowledge(tx, link.number, link.actor, link.person_id, for_everybody=wish.take_over)
+    await _joins(tx, incident, link)
     if after.state == "triggered":
         return "already" if link.person_id in had else "counted"
     return "taken_over" if incident.state == "acknowledged" else "acknowledged"

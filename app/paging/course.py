@@ -76,10 +76,12 @@ async def rules_of(view: Reading, incident: Incident) -> Rules:
     """The rules for an incident, as they are now."""
     service = await _service(view, incident.service_id)
     case = service.case_at(incident.priority, view.now) if service else None
-    usual = service.policy_id if service else None
     assigned = incident.assigned or {}
-    wanted = assigned.get("policy_id") or (case.policy_id if case else None) or usual
-    policy = (await resources.load(view, "policy", [int(wanted)])).get(int(wanted)) if wanted else None
+    wanted = (assigned.get("policy_id"), case.policy_id if case else None, service.policy_id if service else None)
+    ids = [int(one) for one in wanted if one]
+    there = await resources.load(view, "policy", ids)
+    # One that was deleted meanwhile leaves its place to the next.
+    policy = next((there[one] for one in ids if one in there), None)
     rules = (
         Rules(Policy.model_validate(policy.document), policy.id, policy.version, urgency_of(incident))
         if policy

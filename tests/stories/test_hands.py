@@ -49,7 +49,8 @@ async def kinds(asked: Asked) -> list[str]:
 async def test_a_level_that_each_must_acknowledge_escalates_until_the_last_has(database: str) -> None:
     async with api(database) as asked:
         story = asked.story
-        ana, ben, lea = await people(asked, "Ana", "Ben", "Lea")
+        ben, lea = await people(asked, "Ben", "Lea")
+        ana = await story.person("Ana", rules=[{"contact_method": "ana"}, {"contact_method": "ana", "delay_s": 120}])
         await opened(asked, level(ana, ben, ack="all"), level(lea), repeat=1)
         page = await ana.is_paged("Shop")
         await ben.is_paged("Shop")
@@ -131,6 +132,23 @@ async def test_somebody_who_was_deleted_is_waited_for_no_more(database: str) -> 
         assert "responder_gone" in await kinds(asked)
 
 
+async def test_when_all_of_them_were_deleted_the_policy_goes_on(database: str) -> None:
+    async with api(database) as asked:
+        ana, ben, lea = await people(asked, "Ana", "Ben", "Lea")
+        await opened(asked, level(ana, ben, ack="all"), level(lea))
+        await ana.is_paged("Shop")
+        await ben.is_paged("Shop")
+        policy = (await asked.admin.get("/policies"))["items"][0]
+        document = {"name": "Usual", "levels": [level(lea), level(lea)], "repeat": 0}
+        await asked.admin.done(200, "PUT", f"/policies/{policy['id']}", json=document, version=1)
+        for one in (ana, ben):
+            await asked.admin.done(204, "DELETE", f"/people/{one.id}", version=1)
+        await asked.story.passes(minutes=5.1)
+        await lea.is_paged("Shop")
+        await presses(lea, "Acknowledge")
+        assert (await asked.story.incident()).acknowledged_by == "Lea"
+
+
 async def test_who_has_it_asks_another_to_join_who_says_yes_by_the_link(database: str) -> None:
     async with api(database) as asked:
         ana, ben, cleo = await people(asked, "Ana", "Ben", "Cleo")
@@ -176,6 +194,20 @@ async def test_an_escalation_goes_on_while_somebody_is_asked_and_the_end_of_the_
         assert problem["code"] == "already_resolved"
 
 
+async def test_who_was_asked_and_acknowledges_instead_has_answered(database: str) -> None:
+    async with api(database) as asked:
+        (ana,) = await people(asked, "Ana")
+        rules = [{"contact_method": "ben"}, {"contact_method": "ben", "delay_s": 600}]
+        ben = await asked.story.person("Ben", rules=rules)
+        await opened(asked, level(ana))
+        await ana.is_paged("Shop")
+        await asked.responder.post("/incidents/1/responders", {"people": [str(ben.id)]})
+        await ben.is_paged("Shop")
+        await presses(ben, "Acknowledge")
+        await asked.story.passes(hours=1)
+        assert [one["state"] for one in (await asked.reader.get("/incidents/1/responders"))["items"]] == ["accepted"]
+
+
 async def test_it_is_given_to_people_and_the_policy_follows_when_they_do_not_answer(database: str) -> None:
     async with api(database) as asked:
         ana, ben = await people(asked, "Ana", "Ben")
@@ -212,6 +244,9 @@ async def test_it_is_given_to_another_policy_and_what_can_not_be_is_said(databas
         assert (problem["code"], "no contact method" in problem["detail"]) == ("reaches_nobody", True)
         await asked.responder.post("/incidents/1/reassign", {"policy_id": database_team["id"]})
         await ben.is_paged("Shop")
+        await asked.admin.done(204, "DELETE", f"/policies/{database_team['id']}", version=1)
+        await asked.story.passes(minutes=5.1)
+        await ana.is_paged("Shop"), "a policy that was deleted leaves its place to the service's own"
         await asked.story.passes(hours=1)
         assert (await kinds(asked))[-1] == "policy_exhausted"
 
