@@ -109,16 +109,22 @@ async def test_another_policy_is_followed_outside_support_hours_and_from_its_fir
     async with town(database) as story:
         ana, ben, cleo = await story.person("Ana"), await story.person("Ben"), await story.person("Cleo")
         nights, days = await story.policy([[ana], [ana], [ana]]), await story.policy([[ben], [cleo]])
-        cases = [{"hours": "outside", "priorities": ["P1", "P2"], "policy_id": str(nights)}]
+        cases = [
+            {"hours": "outside", "priorities": ["P1", "P2"], "policy_id": str(nights)},
+            {"hours": "support", "urgency": "low"},
+        ]
         shop = await story.service("shop", days, support_hours=OFFICE, cases=cases)
         alerts = await story.integration("alertmanager", shop)
         await story.passes(hours=8.95)
         await alerts.fires("DiskFull")
         await ana.is_paged("DiskFull")
         await story.passes(minutes=5.1)
-        await ben.is_paged("DiskFull")
+        page = await ben.is_paged("DiskFull")
+        assert page["urgency"] == "low"
         await ana.is_not_paged()
-        assert await reasons(story, "policy_changed") == ["from here on policy 1 is followed: paging begins anew"]
+        assert await reasons(story, "policy_changed") == [
+            "from here on policy 1 is followed, in support hours: paging begins anew"
+        ]
         await story.passes(minutes=5.1)
         await cleo.is_paged("DiskFull")
         told = await story.rows("SELECT detail FROM timeline WHERE kind = 'level_told' ORDER BY id LIMIT 1")
