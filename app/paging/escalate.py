@@ -128,20 +128,24 @@ async def _by_another(tx: Writing, job: jobs.Job, incident: Incident, rules: Rul
     entry = Entry("policy_changed", "tocsin", f"from here on {name} is followed{why}: paging begins anew")
     await ledger.record(tx, [(incident.id, entry)])
     await jobs.finish(tx, job)
-    await begin_again(tx, incident)
+    await begin_again(tx, incident, asked="asked" in job.payload)
     return Escalated()
 
 
-async def begin_again(tx: Writing, incident: Incident) -> None:
+async def begin_again(tx: Writing, incident: Incident, *, asked: bool = False) -> None:
     """Paging begins anew from the first level. The incident is saved."""
     begin_anew(incident)
-    await page_now(tx, incident)
+    await page_now(tx, incident, asked=asked)
     await ledger.save(tx, [incident])
 
 
-async def page_now(tx: Writing, incident: Incident) -> None:
-    """Adds the job of an escalation that begins anew; of the one before there may be one that will do nothing."""
-    await jobs.add(tx, [jobs.NewJob("escalate", incident.id, tx.now, {"epoch": incident.epoch}, rank=turn.FIRST)])
+async def page_now(tx: Writing, incident: Incident, *, asked: bool = False) -> None:
+    """Adds the job of an escalation that begins anew; of the one before there may be one that will do nothing.
+
+    `asked`: somebody wants people told, whatever keeps the incident quiet.
+    """
+    payload = {"epoch": incident.epoch} | ({"asked": True} if asked else {})
+    await jobs.add(tx, [jobs.NewJob("escalate", incident.id, tx.now, payload, rank=turn.FIRST)])
 
 
 async def _hold(tx: Writing, job: jobs.Job, incident: Incident, rules: Rules, until: Micros) -> Escalated:

@@ -56,7 +56,7 @@ async def to_policy(tx: Writing, number: int, actor: str, policy_id: int) -> Inc
 
 async def _give(tx: Writing, incident: Incident, actor: str, assigned: Assigned, to: str) -> Incident:
     entry: Entry = moves.reassign(incident, actor, assigned, to)
-    await page_now(tx, incident)
+    await page_now(tx, incident, asked=True)
     await ledger.save(tx, [incident])
     await ledger.record(tx, [(incident.id, entry)])
     return incident
