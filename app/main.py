@@ -14,6 +14,7 @@ from app.cli.migrate import migrate
 from app.cli.oncall import oncall
 from app.cli.openapi import openapi
 from app.cli.paging import paging
+from app.cli.replay import replay
 from app.cli.senders import senders
 from app.cli.serve import serve
 from app.cli.settings import settings
@@ -28,5 +29,19 @@ def cli() -> None:
     """
 
 
-for command in (serve, demo, migrate, doctor, oncall, explain, dry_run, key, openapi, paging, senders, settings):
+for command in (
+    serve,
+    demo,
+    migrate,
+    doctor,
+    oncall,
+    explain,
+    dry_run,
+    key,
+    openapi,
+    paging,
+    replay,
+    senders,
+    settings,
+):
     cli.add_command(command)

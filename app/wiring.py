@@ -89,6 +89,7 @@ async def open_world(
             metrics.ingest_events.labels(change).inc(many)
         if written.opened:
             metrics.incidents_opened.inc(written.opened - written.synthetic)
+        if written.due:
             wake.set()
 
     return World(
@@ -148,11 +149,13 @@ class Process:
         )
         self._watching: tuple[str, ...] = ()
         self._quieting = Quieting()
+        self.handlers = self._handlers()
+        """What does each kind of job."""
         self.worker = Worker(
             world.store,
             world.clock,
             world.metrics,
-            self._handlers(),
+            self.handlers,
             world.wake,
             hands=world.settings.workers,
             lease_s=world.settings.lease_s,

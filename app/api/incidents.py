@@ -62,6 +62,9 @@ class IncidentShown(BaseModel):
         description="It does not page: all of its open alerts are silenced, inhibited or held. When that is asked again."
     )
     quiet_because: str | None = Field(description="Why, in one sentence.")
+    merged_into: str | None = Field(description="The id of the incident it lives on in.")
+    returns: int = Field(description="How often it recovered by itself and came back.")
+    pinned: bool = Field(description="Nothing joins it by itself.")
 
 
 def shown(incident: Incident) -> IncidentShown:
@@ -97,6 +100,9 @@ def shown(incident: Incident) -> IncidentShown:
         held_until=at(incident.held_until) if incident.escalation == "held" else None,
         quiet_until=at(incident.quiet_until),
         quiet_because=incident.quiet_because,
+        merged_into=text_id(incident.merged_into),
+        returns=incident.returns,
+        pinned=bool(incident.pinned),
     )
 
 

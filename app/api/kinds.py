@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api import addresses, edits, rules, silences
 from app.api.problems import FieldError, Invalid, invalid
+from app.incidents.graph import Aliases, ServiceGraph
 from app.incidents.service import Service
 from app.notifiers.registry import Notifiers
 from app.oncall import calendar, holidays
@@ -191,6 +192,18 @@ def kinds(world: World, *, issue_key: Born, key_shown: type[BaseModel]) -> tuple
             "What becomes of events on their way in: service, severity, labels, links; or no page, or no alert.",
             saved=rules.after_rule,
             warn=rules.warn,
+        ),
+        Kind(
+            "graph",
+            "graphs",
+            ServiceGraph,
+            "Which service calls which, as evidence for what belongs together.",
+        ),
+        Kind(
+            "aliases",
+            "aliases",
+            Aliases,
+            "Labels of your own that name services, hosts, places, ..., for what belongs together.",
         ),
         Kind(
             "table",

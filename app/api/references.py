@@ -37,6 +37,8 @@ USERS: dict[str, tuple[str, ...]] = {
     "rule": (),
     "silence": (),
     "inhibition": (),
+    "graph": (),
+    "aliases": (),
     "table": ("rule",),
 }
 """For each kind: the kinds whose documents may point at it."""

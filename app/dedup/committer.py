@@ -23,7 +23,7 @@ from app.dedup.ingest import ingest
 from app.dedup.work import Written
 from app.routing.tally import Tally, write_tally
 from app.store.database import Store, Writing
-from app.store.errors import Unavailable
+from app.store.errors import StoreError, Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -112,6 +112,7 @@ class Committer:
 
     async def run(self) -> None:
         """Writes groups until `close`; what has queued by then is still written."""
+        await self._remember_incidents()
         while True:
             if not self._queue:
                 if self._closing:
@@ -127,6 +128,13 @@ class Committer:
                 await self._flush_alone()
         while self.unwritten:
             await self._flush_alone()
+
+    async def _remember_incidents(self) -> None:
+        """Before the first alert, so that none has to wait for it; what fails here is done in its transaction."""
+        try:
+            await self._store.read(self._directory.memory.look)
+        except StoreError as error:
+            log.warning("incidents_not_yet_remembered", error=type(error).__name__)
 
     def close(self) -> None:
         """Takes nothing new; `run` ends when all is written."""
@@ -167,6 +175,7 @@ class Committer:
     async def _write_together(self, arrivals: list[Arrival]) -> None:
         touches, tally = self._due_touches(), self._due_tally()
         written = await self._store.write(self._ingest_and_flush, arrivals, touches, tally)
+        self._directory.memory.committed()
         self._forget(touches, tally)
         self._remember(written)
         self._on_written(written)

@@ -16,9 +16,12 @@ from typing import Any
 from sqlalchemy import select
 
 from app.clock import SECOND, Micros
+from app.correlation.aliases import SHIPPED, Kind, table
+from app.correlation.graph import NO_GRAPH, Graph
+from app.dedup.memory import Memory
 from app.dedup.tables import integration_keys
 from app.incidents.priority import Impact
-from app.incidents.service import Grouping, Service
+from app.incidents.service import FirstPage, Grouping, Service
 from app.routing.inhibition import Inhibitions
 from app.routing.quieting import read_inhibitions
 from app.routing.reading import read_rulebook
@@ -28,6 +31,7 @@ from app.store.database import Reading, Store
 from app.store.resources import config_version, listed
 
 DEFAULT_GROUPING = Grouping()
+DEFAULT_FIRST_PAGE = FirstPage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,9 @@ class Inlet:
     grouping: Grouping = DEFAULT_GROUPING
     impact: Impact = "medium"
     auto_resolve: bool = True
+    first_page: FirstPage = DEFAULT_FIRST_PAGE
+    scope: int = 0
+    """The escalation policy whose people are told; 0 for none. Evidence never leads from one's incidents to another's."""
     service_name: str = ""
     expects: str = ""
     """The alert whose firing is the sender's sign of life; empty: whatever it sends is."""
@@ -58,6 +65,8 @@ class View:
     """What alerts have from each service: the way in of no sender."""
     rules: Rulebook = field(default_factory=Rulebook)
     inhibitions: Inhibitions = field(default_factory=Inhibitions)
+    aliases: Mapping[str, Kind | None] = field(default_factory=lambda: SHIPPED)
+    graph: Graph = NO_GRAPH
 
 
 def digest_of(key: str) -> bytes:
@@ -88,7 +97,15 @@ async def read_view(view: Reading, parse: ParseSettings) -> View:
     by_digest = {bytes(row[0]): (inlets[row[1]], row[2]) for row in keys if row[1] in inlets}
     served = {item: _inlet(0, "", "", SourceSettings(), item, services) for item in services}
     rules = await read_rulebook(view, {item: one.name for item, one in services.items()})
-    return View(version, by_digest, inlets, served, rules, await read_inhibitions(view))
+    own: dict[str, str] = {}
+    for item in await listed(view, "aliases"):
+        own |= item.document["labels"]
+    calls: dict[str, list[str]] = {}
+    for item in await listed(view, "graph"):
+        for name, node in item.document["services"].items():
+            calls.setdefault(name, []).extend(node["calls"])
+    inhibitions = await read_inhibitions(view)
+    return View(version, by_digest, inlets, served, rules, inhibitions, table(own), Graph(calls))
 
 
 def _inlet(
@@ -109,6 +126,8 @@ def _inlet(
         grouping=service.grouping if service else Grouping(),
         impact=service.impact if service else "medium",
         auto_resolve=service.auto_resolve if service else True,
+        first_page=service.first_page if service else DEFAULT_FIRST_PAGE,
+        scope=int(service.policy_id or 0) if service else 0,
         service_name=service.name if service else "",
     )
 
@@ -125,6 +144,8 @@ class Directory:
         self._parse = parse
         self._asked_at: Micros = 0
         self.view = View()
+        self.memory = Memory()
+        """What the engine of correlation remembers in this process."""
 
     def forget(self) -> None:
         """The configuration was changed here: the next look-up asks."""

@@ -26,7 +26,7 @@ from app.dedup.proofs import keep_proofs
 from app.dedup.samples import keep_samples
 from app.dedup.steering import drop, inhibit, routing, steer
 from app.dedup.tables import unparsed
-from app.dedup.work import NewId, Work, Written
+from app.dedup.work import NewId, Waiting, Work, Written
 from app.incidents import ledger
 from app.incidents.correlate import Suppress, grouping_key, never_pages
 from app.routing.rulebook import Routed
@@ -55,7 +55,7 @@ async def ingest(tx: Writing, directory: Directory, arrivals: Sequence[Arrival])
         inlet = view.by_id.get(arrival.inlet.integration_id, arrival.inlet)
         for item in arrival.prepared:
             apply(work, inlet, item, tx.new_id)
-    await place_new(tx, work)
+    await place_new(tx, work, directory)
     await settle(tx, work)
     await episodes.insert_alerts(tx, list(work.new.values()))
     await bulk.insert(tx, routings, list(work.routings.values()))
@@ -181,7 +181,7 @@ def _open(
     if suppressed:
         _note(row, suppressed)
         return
-    work.waiting.append((episode, inlet, item, _grouping(work, inlet, item)))
+    work.waiting.append(Waiting(row, episode, inlet, item, _grouping(work, inlet, item)))
 
 
 def _text(value: object) -> str:
@@ -228,7 +228,7 @@ def _update(work: Work, inlet: Inlet, item: Prepared, change: Change, episode: E
         work.updates.append({"id": episode.id, "count": 1, **shown})
     if event.severity != episode.severity:
         episode.severity = event.severity
-        work.graver.append((episode, event.severity, f"{event.title} is {event.severity} now"))
+        work.graver.append((episode, inlet, event.severity, f"{event.title} is {event.severity} now"))
 
 
 async def _keep_unread(tx: Writing, arrivals: Sequence[Arrival]) -> None:

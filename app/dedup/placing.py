@@ -6,18 +6,18 @@ The decisions are those of `app/incidents`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import select
 
 from app.clock import SECOND, Micros
-from app.dedup import episodes
-from app.dedup.arrival import Prepared
+from app.dedup import correlating, episodes, joining
+from app.dedup.directory import Directory
 from app.dedup.episodes import Episode
-from app.dedup.work import NewId, Work
+from app.dedup.work import NewId, Waiting, Work
 from app.incidents import ledger, turn
 from app.incidents.correlate import Candidate, Join, place
-from app.incidents.incident import Entry, Incident, acknowledge, opened, raise_severity, resolve
+from app.incidents.incident import Entry, Incident, acknowledge, resolve
 from app.routing.inhibitors import no_longer_inhibits
 from app.store import counters, jobs
 from app.store.database import Writing
@@ -27,12 +27,30 @@ ASKED_A_SECOND = 1_000
 """Open alerts of a quiet incident that are asked a second, when more of them join, whether it is still quiet."""
 
 
-async def place_new(tx: Writing, work: Work) -> None:
+async def place_new(tx: Writing, work: Work, directory: Directory) -> None:
     """Gives each alert that opened its incident: one that is open, or a new one with its first job."""
-    if not work.waiting:
-        return
+    by_rule, by_evidence = split(work.waiting)
+    loaded: dict[int, Incident] = {}
+    new: list[Incident] = []
+    if by_rule:
+        loaded = await _groups(tx, by_rule)
+        new += placed(work, by_rule, loaded, tx.new_id)
+    if by_evidence:
+        new += await correlating.place(tx, work, directory, by_evidence, loaded)
+    if work.waiting:
+        await _write_placed(tx, work, loaded, new)
+
+
+def split(waiting: Sequence[Waiting]) -> tuple[list[Waiting], list[Waiting]]:
+    """Those whose service has a rule, and those that go by evidence."""
+    by_rule = [one for one in waiting if one.inlet.grouping.by != "evidence"]
+    return by_rule, [one for one in waiting if one.inlet.grouping.by == "evidence"]
+
+
+async def _groups(tx: Writing, waiting: Sequence[Waiting]) -> dict[int, Incident]:
+    """The open incidents of the alerts' groupings, locked."""
     # Two replicas must not both open an incident for one group: whoever places alerts of a service holds its row.
-    services = {inlet.service_id or inlet.integration_id for _, inlet, _, _ in work.waiting}
+    services = {one.inlet.service_id or one.inlet.integration_id for one in waiting}
     if tx.postgres:
         await tx.conn.execute(
             select(resources.c.id)
@@ -40,14 +58,12 @@ async def place_new(tx: Writing, work: Work) -> None:
             .order_by(resources.c.id)
             .with_for_update(key_share=True)
         )
-    found = await ledger.open_by_grouping(tx, {key for _, _, _, key in work.waiting}, lock=True)
-    loaded = {incident.id: incident for incident in found}
-    new = placed(work, loaded, tx.new_id)
-    await _write_placed(tx, work, loaded, new)
+    found = await ledger.open_by_grouping(tx, {one.grouping for one in waiting}, lock=True)
+    return {incident.id: incident for incident in found}
 
 
-def placed(work: Work, loaded: dict[int, Incident], new_id: NewId) -> list[Incident]:
-    """Decides the place of each alert that waits for one, and notes it; answers the incidents that are new.
+def placed(work: Work, waiting: Sequence[Waiting], loaded: dict[int, Incident], new_id: NewId) -> list[Incident]:
+    """Decides by rule the place of each alert that waits for one, and notes it; answers the incidents that are new.
 
     `loaded` holds the open incidents of the alerts' groupings by id, and is added to. Touches nothing else.
     """
@@ -55,61 +71,31 @@ def placed(work: Work, loaded: dict[int, Incident], new_id: NewId) -> list[Incid
     for incident in loaded.values():
         by_group.setdefault(incident.grouping, []).append(Candidate(incident.id, incident.last_alert_at))
     new: list[Incident] = []
-    for episode, inlet, item, key in work.waiting:
-        row = work.new[episode.id]
-        candidates = by_group.setdefault(key, [])
-        placement = place(inlet.grouping, item.event.labels, candidates, work.now)
+    for one in waiting:
+        candidates = by_group.setdefault(one.grouping, [])
+        placement = place(one.inlet.grouping, one.item.event.labels, candidates, work.now)
         if isinstance(placement, Join):
-            row["reason"], row["because"] = placement.name, placement.sentence
             incident = loaded[placement.incident_id]
+            joining.join(work, incident, one, placement.name, placement.sentence)
         else:
-            incident = opened(
-                incident_id=new_id(),
-                number=0,
-                service_id=inlet.service_id,
-                title=item.event.title,
-                severity=item.event.severity,
-                impact=inlet.impact,
-                grouping=key,
-                now=work.now,
-            )
-            row["because"] = f"{row['because']}; {placement.sentence}"
+            incident = joining.open_for(work, one, new_id(), placement.sentence)
             loaded[incident.id] = incident
             new.append(incident)
             candidates.append(Candidate(incident.id, work.now))
-            reason = f"opened by {item.event.title}: {placement.sentence}"
-            work.entries.append((incident.id, Entry("triggered", inlet.name, reason, {"alert": str(row["id"])})))
-        _join(work, incident, episode, item)
         for candidate in candidates:
             if candidate.id == incident.id:
                 candidate.last_alert_at = work.now
     return new
 
 
-def _join(work: Work, incident: Incident, episode: Episode, item: Prepared) -> None:
-    # The episode itself, not the last one of its key: a key may have opened, resolved and opened again in here.
-    episode.incident_id = work.new[episode.id]["incident_id"] = incident.id
-    incident.last_alert_at = work.now
-    incident.alerts += 1
-    incident.open_alerts += 1
-    _raised(work, incident, item.event.severity, f"{item.event.title} is {item.event.severity}")
-
-
-def _raised(work: Work, incident: Incident, severity: str, because: str) -> None:
-    entry = raise_severity(incident, severity, because)
-    if entry:
-        work.entries.append((incident.id, entry))
-        if entry.detail.get("restart"):
-            work.restarts[incident.id] = incident
-
-
 async def _write_placed(tx: Writing, work: Work, loaded: dict[int, Incident], new: list[Incident]) -> None:
+    await _tell(tx, work)
     if new:
         await _number(tx, work, new)
-        first_pages = await _first_pages(tx, new)
         await ledger.add(tx, new)
-        await jobs.add(tx, first_pages)
         work.written.opened = len(new)
+    for incident_id, due_at in work.confirmed:
+        await jobs.pull(tx, incident_id, ("escalate",), due_at)
     await _ask_whether_quiet(tx, loaded.values())
     fresh = {incident.id for incident in new}
     await ledger.save(tx, [incident for incident in loaded.values() if incident.id not in fresh])
@@ -125,25 +111,27 @@ async def _ask_whether_quiet(tx: Writing, joined: Iterable[Incident]) -> None:
 async def _number(tx: Writing, work: Work, new: list[Incident]) -> None:
     """Each takes the next number; a synthetic one, of a service below zero, uses none up: its number stays 0."""
     counted = [incident for incident in new if (incident.service_id or 0) >= 0]
-    if counted:
-        number = await counters.take(tx, "incident", len(counted))
-        for offset, incident in enumerate(counted):
-            incident.number = number + offset
     work.written.synthetic = len(new) - len(counted)
+    if unnamed := [incident for incident in counted if not incident.number]:
+        number = await counters.take(tx, "incident", len(unnamed))
+        for offset, incident in enumerate(unnamed):
+            incident.number = number + offset
 
 
-async def _first_pages(tx: Writing, new: list[Incident]) -> list[jobs.NewJob]:
-    """The jobs that page for new incidents; those of a storm go behind the first ones of everybody else."""
+async def _tell(tx: Writing, work: Work) -> None:
+    """The jobs that page for incidents; those of a storm go behind the first ones of everybody else."""
     opened_by: dict[int | None, int] = {}
     made = []
-    for incident in new:
-        owner = incident.service_id
+    for one in work.due:
+        owner = one.service_id
         before = opened_by[owner] if owner in opened_by else await ledger.opened_lately(tx, owner)
         opened_by[owner] = before + 1
         crowd = turn.crowd(before)
-        payload = {"epoch": incident.epoch, "crowd": crowd}
-        made.append(jobs.NewJob("escalate", incident.id, tx.now, payload, rank=turn.rank(turn.FIRST, crowd)))
-    return made
+        payload = {"epoch": one.epoch, "crowd": crowd}
+        made.append(jobs.NewJob("escalate", one.incident_id, one.at, payload, rank=turn.rank(turn.FIRST, crowd)))
+    await jobs.add(tx, made)
+    work.written.due += len(made)
+    work.due.clear()
 
 
 async def settle(tx: Writing, work: Work) -> None:
@@ -160,18 +148,17 @@ async def settle(tx: Writing, work: Work) -> None:
     if work.view.inhibitions:
         await no_longer_inhibits(tx, [episode.id for episode, *_ in work.resolves])
     loaded = await ledger.load(tx, touched(work), lock=True)
+    while moved := {one.id: one.merged_into for one in loaded.values() if one.merged_into}:
+        # Another transaction merged them since the alerts were read.
+        work.moved |= moved
+        loaded = await ledger.load(tx, touched(work), lock=True)
     settled(work, loaded)
     await _ask_whether_quiet(
-        tx, [loaded[one] for one in {item[0].incident_id for item in work.graver} if one in loaded]
+        tx, [loaded[one] for one in {work.lives_in(item[0].incident_id or 0) for item in work.graver} if one in loaded]
     )
     await ledger.save(tx, list(loaded.values()))
-    await jobs.add(tx, _begin_anew(work))
-
-
-def _begin_anew(work: Work) -> list[jobs.NewJob]:
-    """The jobs that page anew for incidents that became graver."""
-    graver = [one for one in work.restarts.values() if one.state == "triggered"]
-    return [jobs.NewJob("escalate", one.id, work.now, {"epoch": one.epoch}, rank=turn.FIRST) for one in graver]
+    await _tell(tx, work)
+    work.written.due += len(work.confirmed)
 
 
 def touched(work: Work) -> set[int]:
@@ -179,22 +166,26 @@ def touched(work: Work) -> set[int]:
     found = [item[0].incident_id for item in work.resolves]
     found += [item[0].incident_id for item in work.graver]
     found += [item[0].incident_id for item in work.acknowledged]
-    return {incident_id for incident_id in found if incident_id is not None}
+    return {work.lives_in(incident_id) for incident_id in found if incident_id is not None}
 
 
 def settled(work: Work, loaded: Mapping[int, Incident]) -> None:
     """Decides what becomes of the incidents in `loaded`, and notes it. Touches nothing else."""
-    for episode, severity, because in work.graver:
-        if incident := loaded.get(episode.incident_id or 0):
-            _raised(work, incident, severity, because)
+
+    def of(episode: Episode) -> Incident | None:
+        return loaded.get(work.lives_in(episode.incident_id or 0))
+
+    for episode, inlet, severity, because in work.graver:
+        if incident := of(episode):
+            joining.worsen(work, incident, inlet, severity, because)
     for episode, inlet in work.acknowledged:
-        incident = loaded.get(episode.incident_id or 0)
+        incident = of(episode)
         if incident and incident.state == "triggered":
             entry = _acknowledged(incident, inlet.name, work.now)
             if entry:
                 work.entries.append((incident.id, entry))
     for episode, inlet, _, by in work.resolves:
-        if incident := loaded.get(episode.incident_id or 0):
+        if incident := of(episode):
             ends = work.auto_resolves(incident, inlet)
             work.entries += recovered(incident, by, work.now, auto_resolve=ends)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.clock import Micros
 from app.dedup.arrival import Prepared
@@ -26,8 +26,29 @@ class Written:
     touches: list[Touch] = field(default_factory=list)
     opened: int = 0
     tally: Tally = field(default_factory=Tally)
+    due: int = 0
+    """Incidents whose first page is due, or soon will be."""
     synthetic: int = 0
     """How many of those opened are synthetic (app/watch/synthetic.py): nobody counts them."""
+
+
+class Due(NamedTuple):
+    """The first page of an incident is to be told at an instant."""
+
+    incident_id: int
+    service_id: int | None
+    epoch: int
+    at: Micros
+
+
+class Waiting(NamedTuple):
+    """A new open alert that needs a place."""
+
+    row: dict[str, Any]
+    episode: Episode
+    inlet: Inlet
+    item: Prepared
+    grouping: bytes
 
 
 @dataclass(slots=True)
@@ -41,20 +62,23 @@ class Work:
     written: Written = field(default_factory=Written)
     new: dict[int, dict[str, Any]] = field(default_factory=dict)
     """Rows of alerts that open or begin as ended here, by id."""
-    waiting: list[tuple[Episode, Inlet, Prepared, bytes]] = field(default_factory=list)
-    """New open alerts that need a place, with the grouping of each."""
+    waiting: list[Waiting] = field(default_factory=list)
     updates: list[dict[str, Any]] = field(default_factory=list)
     resolves: list[tuple[Episode, Inlet, Micros | None, str]] = field(default_factory=list)
-    graver: list[tuple[Episode, str, str]] = field(default_factory=list)
+    graver: list[tuple[Episode, Inlet, str, str]] = field(default_factory=list)
     acknowledged: list[tuple[Episode, Inlet]] = field(default_factory=list)
     entries: list[tuple[int, Entry]] = field(default_factory=list)
     routings: dict[int, dict[str, Any]] = field(default_factory=dict)
     """What rules did to alerts that open here, by alert."""
-    restarts: dict[int, Incident] = field(default_factory=dict)
-    """Incidents whose paging begins anew, because they became graver."""
     inhibitors: list[dict[str, Any]] = field(default_factory=list)
     """What alerts that open here stand for, as sources of inhibition."""
     expiries: list[Micros] = field(default_factory=list)
+    moved: dict[int, int] = field(default_factory=dict)
+    """Incidents that were merged here, and which one each lives on in."""
+    due: list[Due] = field(default_factory=list)
+    """First pages of incidents that opened, came back or became urgent."""
+    confirmed: list[tuple[int, Micros]] = field(default_factory=list)
+    """Incidents whose first page need not wait longer than until then."""
     groupings: dict[int, bytes] = field(default_factory=dict)
     """The one grouping of each service, or integration without one, whose alerts are grouped by service."""
 
@@ -64,3 +88,9 @@ class Work:
         if served is not None:
             return served.auto_resolve
         return inlet.auto_resolve if inlet else True
+
+    def lives_in(self, incident_id: int) -> int:
+        """The incident itself, or the one it was merged into here."""
+        while incident_id in self.moved:
+            incident_id = self.moved[incident_id]
+        return incident_id

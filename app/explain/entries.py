@@ -85,6 +85,8 @@ def _entry(facts: Facts, entry: Happened) -> Iterator[Line]:
 def grouped(facts: Facts) -> str:
     """The rule by which alerts join this incident."""
     assert facts.grouping is not None
+    if facts.grouping.by == "evidence":
+        return "Alerts join it by evidence: by what they have in common with it, and with each other."
     rule, of = facts.grouping, quote(facts.service) or "an integration without a service"
     within = f"while it is open and its last alert came at most {took(rule.window_s * SECOND)} before"
     if rule.by == "labels":

@@ -14,13 +14,13 @@ import orjson
 from sqlalchemy import func, or_, select
 
 from app.clock import Micros
-from app.dedup import episodes
+from app.dedup import correlating, episodes
 from app.dedup.arrival import Arrival, Prepared
 from app.dedup.directory import Directory
 from app.dedup.episodes import Episode
 from app.dedup.ingest import EXPIRY_GRACE, apply
 from app.dedup.lifecycle import Change
-from app.dedup.placing import placed, settled, touched
+from app.dedup.placing import placed, settled, split, touched
 from app.dedup.tables import alerts
 from app.dedup.work import Work
 from app.incidents import ledger
@@ -100,8 +100,11 @@ async def of_arrival(view: Reading, directory: Directory, arrival: Arrival, at: 
         change = apply(work, inlet, item, new_ids.__next__)
         episode = work.known.get(item.key_digest)
         changes.append((item, change, episode.id if episode else None))
-    loaded = await _joinable(view, {key for _, _, _, key in work.waiting}, at)
-    new = {incident.id for incident in placed(work, loaded, new_ids.__next__)}
+    by_rule, by_evidence = split(work.waiting)
+    loaded = await _joinable(view, {one.grouping for one in by_rule}, at)
+    opened_here = placed(work, by_rule, loaded, new_ids.__next__)
+    opened_here += await correlating.foresee(view, work, directory, by_evidence, loaded, new_ids.__next__)
+    new = {incident.id for incident in opened_here}
     loaded |= await ledger.load(view, touched(work) - set(loaded))
     settled(work, loaded)
     concerned = dict.fromkeys(_incident_of(work, item) for item, _, _ in changes)

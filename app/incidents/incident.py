@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
-from app.clock import Micros, spoken
+from app.clock import Micros, lasting, spoken
 from app.incidents.priority import Impact, priority_of, urgency_of, worse
 from app.incidents.states import Move, State, after
 from app.store.resources import Refused
@@ -75,6 +75,10 @@ class Incident:
     quiet_by: int | None = None
     """The alert that inhibits it."""
     quiet_because: str | None = None
+    merged_into: int | None = None
+    returns: int = 0
+    pinned: int = 0
+    """1: a person said that it is what it is; nothing joins or merges by itself."""
 
 
 class Assigned(TypedDict, total=False):
@@ -248,6 +252,38 @@ def close(incident: Incident, actor: str, now: Micros) -> Entry:
     _make(incident, "close")
     incident.closed_at = now
     return Entry("closed", actor, f"verified by {actor}")
+
+
+def recur(incident: Incident, now: Micros, because: str) -> Entry:
+    """What had recovered by itself is broken again: the same incident goes on, from the first level."""
+    _make(incident, "recur")
+    quiet = lasting(now - (incident.resolved_at or now))
+    incident.resolved_at = incident.resolved_by = incident.resolution = None
+    incident.returns += 1
+    _restart(incident, level=0)
+    times = "" if incident.returns == 1 else f" for the {incident.returns}. time"
+    return Entry(
+        "came_back", "tocsin", f"back{times} after {quiet}: {because}", {"returns": incident.returns, "restart": True}
+    )
+
+
+def merge(incident: Incident, into: Incident, actor: str, reason: str) -> tuple[Entry, Entry]:
+    """It lives on in another, with all of its alerts; paging for it stops. Answers what each timeline says."""
+    _make(incident, "merge")
+    incident.merged_into = into.id
+    incident.ack_until = None
+    incident.escalation = "stopped"
+    incident.epoch += 1
+    into.alerts += incident.alerts
+    into.open_alerts += incident.open_alerts
+    into.last_alert_at = max(into.last_alert_at, incident.last_alert_at)
+    incident.open_alerts = 0
+    return (
+        Entry("merged", actor, f"merged into #{into.number}: {reason}", {"into": str(into.id)}),
+        Entry(
+            "took_over", actor, f"took over #{incident.number} ({incident.title}): {reason}", {"from": str(incident.id)}
+        ),
+    )
 
 
 def raise_severity(incident: Incident, severity: str, because: str) -> Entry | None:

@@ -17,16 +17,18 @@ class Grouping(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    by: Literal["service", "labels", "alert"] = Field(
-        default="service",
-        description="service: all alerts of the service; labels: those with the same values of `labels`; alert: each alone.",
+    by: Literal["evidence", "service", "labels", "alert"] = Field(
+        default="evidence",
+        description="evidence: by what the alerts have in common, across all services with the same escalation policy; "
+        "the others are rules: service: all alerts of the service; labels: those with the same values of `labels`; "
+        "alert: each alone.",
     )
     labels: tuple[str, ...] = Field(default=(), max_length=10)
     window_s: int = Field(
         default=600,
         ge=0,
         le=7 * 86_400,
-        description="An alert joins an open incident whose last alert came within this many seconds.",
+        description="By a rule, an alert joins an open incident whose last alert came within this many seconds.",
     )
 
     @model_validator(mode="after")
@@ -78,6 +80,40 @@ class Case(BaseModel):
         return hours and (not self.priorities or priority in self.priorities)
 
 
+class Hold(BaseModel):
+    """For how long the first page of an incident waits, in case it clears by itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    alone_s: int = Field(default=0, ge=0, le=600, description="While one thing alone has failed. 0: at once.")
+    confirmed_s: int = Field(default=0, ge=0, le=600, description="Once a second thing that failed confirms it.")
+
+    @model_validator(mode="after")
+    def _confirmed_is_sooner(self) -> Hold:
+        if self.confirmed_s > self.alone_s:
+            raise ValueError(
+                f"`confirmed_s` ({self.confirmed_s}) may not be longer than `alone_s` ({self.alone_s}): "
+                "an incident that a second thing confirms never waits longer than a lone one"
+            )
+        return self
+
+
+class FirstPage(BaseModel):
+    """When the first page of an incident goes out, by its urgency."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    high: Hold = Hold()
+    low: Hold = Hold()
+    returned_s: int = Field(
+        default=300,
+        ge=0,
+        le=3_600,
+        description="An incident that recovered and comes back pages again at once, the first time; each further time "
+        "only if it then stays for this long.",
+    )
+
+
 class Service(BaseModel):
     """What is broken."""
 
@@ -94,6 +130,7 @@ class Service(BaseModel):
         default="medium", description="How much is hit when it is down; with urgency it gives the priority."
     )
     grouping: Grouping = Grouping()
+    first_page: FirstPage = FirstPage()
     auto_resolve: bool = Field(default=True, description="Resolve an incident when all of its alerts have resolved.")
     ack_timeout_s: int | None = Field(
         default=None,

@@ -4,10 +4,13 @@
         ▲  ▲                        │   │                   │
         │  └──────ack_expired───────┘   │                   │
         └─────escalate, reassign────────┘                   │
-        └──────────────────────reopen───────────────────────┘
+        └──────────────────reopen, recur────────────────────┘
+
+    triggered, acknowledged, resolved ──merge──▶ merged
 
 Acknowledged says: somebody has it, nobody else is paged. An acknowledgement may end (`ack_until`, a snooze): then the
 incident is triggered again and paging starts anew. Closed is verified and final. Merged incidents live on in another.
+An incident that recovered by itself recurs when what broke breaks again.
 """
 
 from __future__ import annotations
@@ -15,7 +18,9 @@ from __future__ import annotations
 from typing import Literal
 
 State = Literal["triggered", "acknowledged", "resolved", "closed", "merged"]
-Move = Literal["acknowledge", "snooze", "escalate", "reassign", "ack_expired", "resolve", "reopen", "close"]
+Move = Literal[
+    "acknowledge", "snooze", "escalate", "reassign", "ack_expired", "resolve", "reopen", "recur", "close", "merge"
+]
 
 STATES: tuple[State, ...] = ("triggered", "acknowledged", "resolved", "closed", "merged")
 OPEN_STATES: tuple[State, ...] = ("triggered", "acknowledged")
@@ -33,7 +38,11 @@ TRANSITIONS: dict[tuple[State, Move], State] = {
     ("triggered", "resolve"): "resolved",
     ("acknowledged", "resolve"): "resolved",
     ("resolved", "reopen"): "triggered",
+    ("resolved", "recur"): "triggered",
     ("resolved", "close"): "closed",
+    ("triggered", "merge"): "merged",
+    ("acknowledged", "merge"): "merged",
+    ("resolved", "merge"): "merged",
 }
 
 

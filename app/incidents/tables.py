@@ -47,6 +47,9 @@ incidents = Table(
     Column("quiet_until", Instant),
     Column("quiet_by", Id),
     Column("quiet_because", Text),
+    Column("merged_into", Id),
+    Column("pinned", Integer, nullable=False, server_default="0"),
+    Column("returns", Integer, nullable=False, server_default="0"),
     Index("ix_incidents_grouping", "grouping", "last_alert_at", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
     Index("ix_incidents_state_id", "state", "id"),
     Index("ix_incidents_service_id", "service_id", "id"),
@@ -109,3 +112,17 @@ responders = Table(
 )
 """People whose own answer counts. `kind`: must_ack (a level that each of its people must acknowledge; counts in its `epoch`)
 or asked (somebody asked them to join). `state`: waiting, acknowledged, accepted, declined, over (it is asked no more)."""
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("position", Id, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("incident_id", Id, nullable=False),
+    Column("alert_id", Id),
+    Column("body", Text, nullable=False),
+    Index("ix_memberships_alert_id", "alert_id"),
+)
+"""Which alert went to which incident, in the order in which it was decided: what every replica's engine is folded from
+(app/correlation). Positions have no gaps and are committed in order: whoever adds one holds the row of its counter.
+Old rows are pruned; what an alert belongs to stands in `alerts`."""

@@ -36,6 +36,10 @@ _MATRIX = {
                 "notes",
                 "reassign",
                 "responders",
+                "merge",
+                "split",
+                "pin",
+                "unpin",
             )
         ),
         ("POST", "/v1/incidents/{number}/responders/{item_id}/reply"),

@@ -73,7 +73,7 @@ async def test_two_levels_and_an_acknowledgement_that_spares_the_third(database:
         )
         assert "on call in Primary (layer daily, turn 1)" in of(found, "Ana")
         (opened,) = said(found, "triggered")
-        assert opened == "Incident #1 was opened by DiskFull: no incident of this group was open."
+        assert opened == "Incident #1 was opened by DiskFull: nothing that is open has anything in common with it."
         assert said(found, "level_told") == [
             "Level 1 (policy 0, version 1) told Ana.",
             "Level 2 (policy 0, version 1) told Ben, because nobody had it 5 min after level 1.",
@@ -209,20 +209,21 @@ async def test_an_alert_that_joined_says_why_and_how_it_made_things_graver(datab
         await alerts.fires("DiskSlow", severity="warning")
         await story.passes(seconds=40)
         await alerts.fires("DiskFull")
+        await story.settled()
         read(ana)
         found = await told(story)
         assert said(found, "alert") == [
             (
-                "Alert DiskSlow (warning) came from alertmanager 1 (alertmanager): first alert of this key; no incident of "
-                "this group was open."
+                "Alert DiskSlow (warning) came from alertmanager 1 (alertmanager): first alert of this key; nothing that is "
+                "open has anything in common with it."
             ),
             (
-                "Alert DiskFull (critical) came from alertmanager 1 (alertmanager): the same service, 40 s after the last "
-                "alert."
+                "Alert DiskFull (critical) came from alertmanager 1 (alertmanager): 0.93: the same service "
+                "checkout@alertmanager 1; 40 s after its last alert in alertmanager 1."
             ),
         ]
         assert said(found, "grouping") == [
-            "Alerts of checkout join one incident while it is open and its last alert came at most 10 min before."
+            "Alerts join it by evidence: by what they have in common with it, and with each other."
         ]
         (priority,) = said(found, "priority")
         assert priority.startswith("Severity warning means low urgency")

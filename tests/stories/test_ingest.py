@@ -54,7 +54,7 @@ async def test_alerts_of_one_service_join_one_incident_each_with_its_reason(data
         await ana.is_paged("DiskFull")
         assert (await story.incident()).alerts == 3
         reasons = [row.reason for row in await story.rows("SELECT reason FROM alerts ORDER BY id")]
-        assert reasons == ["first", "same_service", "same_service"]
+        assert reasons == ["first", "same_at", "same_at"]
 
 
 async def test_after_the_window_a_new_alert_is_a_new_incident(database: str) -> None:
@@ -161,6 +161,7 @@ async def test_a_graver_alert_makes_its_incident_graver(database: str) -> None:
         await alerts.fires("Slow", severity="warning")
         assert (await ana.is_paged("Slow"))["priority"] == "P4"
         await alerts.fires("Down", severity="critical")
+        assert (await ana.is_paged("Slow"))["priority"] == "P2"
         assert (await story.incident()).priority == "P2"
 
 

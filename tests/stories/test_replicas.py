@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from tests.harness.clock import StoryClock
 from tests.harness.providers import Answering, provider
@@ -32,7 +35,10 @@ async def test_two_replicas_open_one_incident_for_one_group_and_page_once(databa
             await story.process.stop()
 
 
-async def test_replicas_that_open_at_the_same_moment_open_one_incident_for_each_group(database: str) -> None:
+@pytest.mark.parametrize("by", [{}, {"grouping": {"by": "service"}}], ids=["evidence", "rule"])
+async def test_replicas_that_open_at_the_same_moment_open_one_incident_for_each_group(
+    database: str, by: dict[str, Any]
+) -> None:
     """Ten services; through each replica another alert of each, at once: no alert is known to both, only the group is."""
     async with provider(Answering(200, b"{}")) as fake:
         clock = StoryClock()
@@ -40,7 +46,7 @@ async def test_replicas_that_open_at_the_same_moment_open_one_incident_for_each_
         ana = await one.person("Ana")
         policy = await one.policy([[ana]], delay_s=3_600)
         for number in range(10):
-            alerts = await one.integration("alertmanager", await one.service(f"service {number}", policy))
+            alerts = await one.integration("alertmanager", await one.service(f"service {number}", policy, **by))
             there = Sender(other, alerts.id, alerts.kind, alerts.key)
             await alerts.resolves("Warm")
             await there.resolves("Warm")
@@ -69,7 +75,7 @@ async def test_what_one_replica_resolved_the_other_does_not_call_a_repeat(databa
         await one.settled()
         await other.settled()
         assert len(ana.phone.inbox()) == 2
-        assert [incident.state for incident in await one.incidents()] == ["resolved", "triggered"]
+        assert [(one.state, one.alerts, one.returns) for one in await one.incidents()] == [("triggered", 2, 1)]
         for story in (one, other):
             await story.web.aclose()
             await story.process.stop()

@@ -175,7 +175,7 @@ def test_the_first_case_that_fits_counts() -> None:
     assert shop.policies() == {"1", "2", "3", "9"}
 
 
-BY_SERVICE = Grouping()
+BY_SERVICE = Grouping(by="service")
 BY_LABELS = Grouping(by="labels", labels=("cluster", "env"))
 ALONE = Grouping(by="alert")
 

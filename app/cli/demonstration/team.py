@@ -62,7 +62,7 @@ def policy(name: str, schedule_id: str, last: str) -> dict[str, Any]:
 
 
 def service(name: str, team_id: str, policy_id: str) -> dict[str, Any]:
-    """Its alerts join one incident while they come within ten minutes of each other (the default)."""
+    """Its alerts join one incident by what they have in common (the default)."""
     return {"name": name, "team_id": team_id, "policy_id": policy_id, "impact": "high"}
 
 

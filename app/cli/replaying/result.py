@@ -1,0 +1,58 @@
+"""What came of a replay, as one document: which incident each alert went to and why, and who would have been paged when."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from app.cli.replaying.stage import Told
+from app.clock import SECOND, Micros
+from app.dedup.tables import alerts
+from app.incidents.tables import incidents
+from app.store.database import Reading
+
+Named = Mapping[str, tuple[bytes, Micros]]
+"""What a sender calls an episode -> its dedup key's digest, and when it was first heard of."""
+
+
+async def document(view: Reading, named: Named, told: Sequence[Told], base: Micros) -> dict[str, Any]:
+    """The result; times are seconds of the stream."""
+    numbers, homes = await _incidents(view)
+    found: dict[bytes, list[tuple[Micros, int | None, str, str]]] = {}
+    question = select(
+        alerts.c.key_digest, alerts.c.first_seen_at, alerts.c.incident_id, alerts.c.reason, alerts.c.because
+    ).order_by(alerts.c.id)
+    for digest, at, incident_id, reason, because in await view.conn.execute(question):
+        found.setdefault(bytes(digest), []).append((at, incident_id, reason, because))
+    went: dict[str, str] = {}
+    why: dict[str, dict[str, str]] = {}
+    for name, (digest, at) in named.items():
+        episodes = found.get(digest, [])
+        if not episodes:
+            continue
+        _, incident_id, reason, because = episodes[max(0, bisect_right([one[0] for one in episodes], at) - 1)]
+        why[name] = {"reason": reason, "because": because}
+        if incident_id is not None:
+            went[name] = f"#{numbers[homes[incident_id]]}"
+    by_number = {number: incident_id for incident_id, number in numbers.items()}
+    pages: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    for one in told:
+        home = numbers[homes[by_number[one.incident]]]
+        pages[one.urgent].append({"incident": f"#{home}", "at": round((one.at - base) / SECOND, 3)})
+    return {"alert_to_incident": went, "pages": pages[True], "low_pages": pages[False], "reasons": why}
+
+
+async def _incidents(view: Reading) -> tuple[dict[int, int], dict[int, int]]:
+    """Numbers by id, and in which incident each lives on."""
+    rows = (await view.conn.execute(select(incidents.c.id, incidents.c.number, incidents.c.merged_into))).all()
+    into = {row.id: row.merged_into for row in rows}
+    homes = {}
+    for row in rows:
+        home = row.id
+        while into[home]:
+            home = into[home]
+        homes[row.id] = home
+    return {row.id: row.number for row in rows}, homes

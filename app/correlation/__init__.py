@@ -1,0 +1,1 @@
+"""Which alerts belong together: a pure engine that decides at arrival, with a reason for each decision."""

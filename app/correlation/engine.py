@@ -1,0 +1,157 @@
+"""The decision at an alert's arrival: which incident, which merge, and why. Deterministic; knows no database.
+
+    placement = decide(state, facets, scope, now, new_id)     # answers, and remembers what it answered
+
+Same memberships in the same order, same answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from app.clock import Micros
+from app.correlation import weights
+from app.correlation.entities import Facets
+from app.correlation.graph import NO_GRAPH, Graph
+from app.correlation.live import Live
+from app.correlation.score import Evidence, Match, matches
+from app.correlation.state import State
+
+URGENT = 2
+PINNED = "a person said that this alert belongs here"
+TOP = 3
+"""Pieces of evidence that are stored with a membership."""
+
+
+NewId = Callable[[], int]
+
+
+class Merge(NamedTuple):
+    """Two young incidents are one."""
+
+    into: int
+    gone: int
+    sentence: str
+
+
+class Placement(NamedTuple):
+    """Where an alert belongs."""
+
+    incident_id: int
+    opened: bool
+    name: str
+    """The strongest evidence, as a name for machines."""
+    sentence: str
+    score: float
+    components: int
+    """How many different things have failed in the incident now."""
+    merges: tuple[Merge, ...] = ()
+
+
+def decide(
+    state: State,
+    facets: Facets,
+    scope: int,
+    now: Micros,
+    new_id: NewId,
+    *,
+    graph: Graph = NO_GRAPH,
+    old_news: bool = False,
+) -> Placement:
+    """Places one alert, and remembers it. `scope`: only incidents of the same scope (whose pages go to the same people)."""
+    state.prune(now)
+    seen = state.see(facets)
+    pinned = state.live.get(state.pins.get(facets.key, 0))
+    if pinned is not None and pinned.scope == scope:
+        state.add(pinned, seen, now)
+        state.count(seen, now)
+        return Placement(pinned.id, False, "pinned", PINNED, 1.0, len(pinned.components))
+    rated = matches(state, seen, scope, now, graph)
+    factor = weights.OLD_NEWS_FACTOR if old_news else 1.0
+    best = rated[0] if rated and rated[0].score * factor >= weights.ENOUGH else None
+    live = state.live[best.incident_id] if best else state.open(new_id(), scope, now)
+    state.add(live, seen, now)
+    state.count(seen, now)
+    if best is None:
+        return Placement(live.id, True, "first", _alone(rated, factor), 0.0, 1)
+    merges = _merges(state, live, rated[1:], now) if not old_news else ()
+    kept = state.live[merges[-1].into] if merges else live
+    name = best.evidence[0].name
+    return Placement(kept.id, False, name, sentence(best), best.score, len(kept.components), merges)
+
+
+def foresee(state: State, facets: Facets, scope: int, now: Micros, *, graph: Graph = NO_GRAPH) -> Match | None:
+    """The incident an alert would join, if it came now; changes nothing that counts."""
+    pinned = state.live.get(state.pins.get(facets.key, 0))
+    if pinned is not None and pinned.scope == scope:
+        return Match(pinned.id, 1.0, (Evidence(1.0, "pinned", PINNED),))
+    rated = matches(state, state.see(facets), scope, now, graph)
+    return rated[0] if rated and rated[0].score >= weights.ENOUGH else None
+
+
+def sentence(match: Match) -> str:
+    """The top reasons, in one sentence."""
+    return f"{match.score:.2f}: " + "; ".join(piece.sentence for piece in match.evidence[:TOP])
+
+
+def _alone(rated: list[Match], factor: float) -> str:
+    if not rated:
+        return "nothing that is open has anything in common with it"
+    nearest = rated[0]
+    return f"nothing is near enough: the nearest incident has {nearest.score * factor:.2f} of {weights.ENOUGH:.2f}" + (
+        f" ({_first(nearest.evidence)})" if nearest.evidence else ""
+    )
+
+
+def _first(evidence: tuple[Evidence, ...]) -> str:
+    return evidence[0].sentence
+
+
+def _merges(state: State, live: Live, others: list[Match], now: Micros) -> tuple[Merge, ...]:
+    made: list[Merge] = []
+    for match in others[:4]:
+        other = state.live.get(match.incident_id)
+        if other is None or match.score < weights.STRONG or not _young(live, other, now):
+            continue
+        ties = live.ties[other.id] = other.ties[live.id] = live.ties.get(other.id, 0) + 1
+        smaller = min(live.alerts, other.alerts)
+        needed = 1 if smaller <= weights.TIES_SMALL else min(weights.TIES, max(2, weights.TIES_SHARE * smaller))
+        if ties >= needed:
+            into, gone = sorted((live, other), key=_seniority)
+            state.merge(into, gone)
+            made.append(Merge(into.id, gone.id, f"{ties} alerts tie them: {sentence(match)}"))
+            live = into
+    return tuple(made)
+
+
+def _seniority(live: Live) -> tuple[bool, Micros, int]:
+    """Of two incidents the first stays: an urgent one, somebody may have been told of it; else the older."""
+    return (live.severity < URGENT, live.opened_at, live.id)
+
+
+def _young(one: Live, other: Live, now: Micros) -> bool:
+    return (
+        now - one.opened_at <= weights.YOUNG
+        and now - other.opened_at <= weights.YOUNG
+        and not (one.sealed or other.sealed or other.id in one.apart)
+    )
+
+
+def recall(
+    state: State,
+    facets: Facets,
+    incident_id: int,
+    scope: int,
+    at: Micros,
+    merges: Iterable[tuple[int, int]],
+) -> None:
+    """Remembers a placement that was decided elsewhere or before. `incident_id` is the one that remained."""
+    state.prune(at)
+    seen = state.see(facets)
+    for into, gone in merges:
+        if (kept := state.live.get(into)) and (other := state.live.get(gone)):
+            state.merge(kept, other)
+    live = state.live.get(incident_id) or state.open(incident_id, scope, at)
+    state.add(live, seen, at)
+    state.count(seen, at)

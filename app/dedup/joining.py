@@ -1,0 +1,95 @@
+"""What it means for an alert to open an incident or to join one. Pure: changes the values it is handed, and notes the rest.
+
+The first page of an incident is due at once unless its service holds it (app/incidents/service.py); one that keeps
+coming back is paged again only if it stays; one that became urgent is paged anew, as urgent.
+"""
+
+from __future__ import annotations
+
+from app.clock import SECOND
+from app.dedup.directory import Inlet
+from app.dedup.work import Due, Waiting, Work
+from app.incidents.incident import Entry, Incident, opened, raise_severity, recur
+from app.incidents.service import Hold
+
+CONFIRMED = 2
+"""Things that must have failed for one to confirm the other."""
+
+
+def open_for(work: Work, one: Waiting, incident_id: int, because: str) -> Incident:
+    """A new incident for an alert; its number is given later."""
+    event = one.item.event
+    incident = opened(
+        incident_id=incident_id,
+        number=0,
+        service_id=one.inlet.service_id,
+        title=event.title,
+        severity=event.severity,
+        impact=one.inlet.impact,
+        grouping=one.grouping,
+        now=work.now,
+    )
+    one.row["because"] = f"{one.row['because']}; {because}"
+    reason = f"opened by {event.title}: {because}"
+    work.entries.append((incident.id, Entry("triggered", one.inlet.name, reason, {"alert": str(one.row["id"])})))
+    _count(work, incident, one)
+    _page(work, incident, one.inlet)
+    return incident
+
+
+def join(work: Work, incident: Incident, one: Waiting, name: str, because: str, things: int = 0) -> None:
+    """An alert joins an incident. `things`: how many different things have failed in it, 0 when nobody counts."""
+    one.row["reason"], one.row["because"] = name, because
+    waits = incident.state == "triggered" and incident.escalation == "waiting"
+    _count(work, incident, one)
+    event = one.item.event
+    if incident.state == "resolved":
+        work.entries.append((incident.id, recur(incident, work.now, event.title)))
+        _page(work, incident, one.inlet, after_s=_return(incident, one.inlet))
+    worsen(work, incident, one.inlet, event.severity, f"{event.title} is {event.severity}")
+    hold = _hold(incident, one.inlet)
+    if waits and things >= CONFIRMED and hold.alone_s > hold.confirmed_s:
+        work.confirmed.append((incident.id, max(work.now, incident.opened_at + hold.confirmed_s * SECOND)))
+
+
+def worsen(work: Work, incident: Incident, inlet: Inlet, severity: str, because: str) -> None:
+    """An alert of it is graver than all before; whoever was told mildly is told anew when that makes it urgent."""
+    was_low = incident.urgency == "low"
+    entry = raise_severity(incident, severity, because)
+    if entry is None:
+        return
+    work.entries.append((incident.id, entry))
+    if entry.detail.get("restart"):
+        _page(work, incident, inlet)
+    elif was_low and incident.urgency == "high" and incident.escalation == "waiting":
+        # It waited as what is not urgent does.
+        work.confirmed.append((incident.id, work.now + _hold(incident, inlet).alone_s * SECOND))
+
+
+def _count(work: Work, incident: Incident, one: Waiting) -> None:
+    # The episode itself, not the last one of its key: a key may have opened, resolved and opened again in here.
+    one.episode.incident_id = one.row["incident_id"] = incident.id
+    incident.last_alert_at = work.now
+    incident.alerts += 1
+    incident.open_alerts += 1
+
+
+def _hold(incident: Incident, inlet: Inlet) -> Hold:
+    return inlet.first_page.high if incident.urgency == "high" else inlet.first_page.low
+
+
+def _return(incident: Incident, inlet: Inlet) -> int:
+    """How long it has to stay until it pages again: what comes back once is news, what does so again flaps."""
+    return 0 if incident.returns <= 1 else inlet.first_page.returned_s
+
+
+def _page(work: Work, incident: Incident, inlet: Inlet, *, after_s: int | None = None) -> None:
+    wait_s = _hold(incident, inlet).alone_s if after_s is None else after_s
+    work.due.append(Due(incident.id, incident.service_id, incident.epoch, work.now + wait_s * SECOND))
+    if wait_s:
+        said = (
+            f"its first page waits {wait_s} s, in case it clears by itself"
+            if after_s is None
+            else f"it pages again if it is still there in {wait_s} s"
+        )
+        work.entries.append((incident.id, Entry("held", "tocsin", said, {"until": work.now + wait_s * SECOND})))

@@ -1,0 +1,209 @@
+"""Stories of what belongs together: by evidence, each join with its reason, in one order for all replicas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import delete
+
+from app.clock import SECOND
+from app.dedup.arrival import Arrival, prepare
+from app.dedup.directory import Directory
+from app.dedup.ingest import ingest
+from app.incidents.tables import memberships
+from app.sources.event import Event
+from app.store.database import Writing
+from tests.harness.api_world import api
+from tests.harness.town import Resident, Sender, Town, town
+
+
+async def _settings(story: Town, **service: Any) -> tuple[Resident, Sender, Sender]:
+    """Two senders of two services that are answered by the same people."""
+    ana = await story.person("Ana")
+    policy = await story.policy([[ana]])
+    one = await story.integration("alertmanager", await story.service("metal", policy, **service))
+    return ana, one, await story.integration("alertmanager", await story.service("shop", policy, **service))
+
+
+async def test_what_two_senders_see_of_one_fault_is_one_incident_with_one_page(database: str) -> None:
+    """And says why; people who are told of other things by another policy get an incident of their own."""
+    async with town(database) as story:
+        ana, metal, shop = await _settings(story)
+        ben = await story.person("Ben")
+        other = await story.integration("alertmanager", await story.service("lab", await story.policy([[ben]])))
+        await metal.fires("PostgresDown", instance="orders-db-1:9187", cluster="eu")
+        await ana.is_paged("PostgresDown")
+        await story.passes(seconds=40)
+        await shop.fires("QueriesFail", host="orders-db-1.eu.example.net", cluster="eu")
+        await other.fires("LabProbe", host="orders-db-1")
+        await ben.is_paged("LabProbe")
+        rows = await story.rows("SELECT title, reason, because FROM alerts ORDER BY id")
+        assert [row.reason for row in rows] == ["first", "same_host", "first"]
+        assert rows[1].because == "0.90: the same host orders-db-1"
+        assert [one.alerts for one in await story.incidents()] == [2, 1]
+
+
+async def test_alerts_that_tie_two_young_incidents_merge_them(database: str) -> None:
+    async with town(database) as story:
+        ana, metal, shop = await _settings(story)
+        await metal.fires("Slow", host="db-1", cluster="eu")
+        await story.passes(minutes=4)
+        await shop.fires("Down", service="cart", cluster="us")
+        await ana.is_paged(times=2)
+        await story.passes(minutes=2)
+        await shop.fires("Errors", service="cart", host="db-1", cluster="us")
+        one, other = await story.incidents()
+        assert (one.alerts, one.open_alerts, other.state, other.merged_into) == (3, 3, "merged", one.id)
+        told = [row.kind for row in await story.rows("SELECT kind FROM timeline ORDER BY id")]
+        assert {"merged", "took_over"} <= set(told)
+        # What was merged away still ends where it lives on.
+        await shop.resolves("Down", service="cart", cluster="us")
+        await shop.resolves("Errors", service="cart", host="db-1", cluster="us")
+        await metal.resolves("Slow", host="db-1", cluster="eu")
+        assert [one.state for one in await story.incidents()] == ["resolved", "merged"]
+
+
+async def test_flapping_is_one_incident_with_a_count(database: str) -> None:
+    """The first return is news and pages; what keeps coming back pages only if it stays."""
+    async with town(database) as story:
+        ana, metal, _ = await _settings(story)
+        for turn in range(6):
+            await metal.fires("Probe", service="cart")
+            await (ana.is_paged("Probe") if turn < 2 else ana.is_not_paged())
+            await story.passes(minutes=2)
+            await metal.resolves("Probe", service="cart")
+            await story.passes(minutes=2)
+        incident = await story.incident()
+        assert (incident.alerts, incident.returns, incident.state) == (6, 5, "resolved")
+        await metal.fires("Probe", service="cart")
+        await story.passes(minutes=6)
+        await ana.is_paged("Probe")
+
+
+async def test_what_a_service_holds_waits_for_a_second_thing_or_to_clear(database: str) -> None:
+    async with town(database) as story:
+        hold = {"high": {"alone_s": 75, "confirmed_s": 20}}
+        ana, metal, shop = await _settings(story, first_page=hold)
+        await metal.fires("Blip", service="cart", cluster="eu")
+        await story.passes(seconds=50)
+        await metal.resolves("Blip", service="cart", cluster="eu")
+        await story.passes(minutes=30)
+        await ana.is_not_paged()
+        await metal.fires("Down", host="db-1", cluster="us")
+        await story.passes(seconds=10)
+        await ana.is_not_paged()
+        await shop.fires("Errors", service="pay", cluster="us", host="db-1")
+        await story.passes(seconds=11)
+        await ana.is_paged("Down")
+        await metal.fires("Lone", service="mail", cluster="ap")
+        await story.passes(seconds=74)
+        await ana.is_not_paged()
+        await story.passes(seconds=2)
+        await ana.is_paged("Lone")
+
+
+def _event(name: str, **labels: str) -> Event:
+    return Event("firing", f"{name}{labels}", name, "critical", {"alertname": name, **labels})
+
+
+async def test_replicas_and_restarts_decide_by_the_same_past(database: str) -> None:
+    """Another process folds what this one wrote; what was rolled back was never decided."""
+    async with town(database) as story:
+        ana, metal, _ = await _settings(story)
+        directory = story.world.directory
+        other = Directory(story.store, directory._parse)
+
+        async def tells(at: Directory, *events: Event) -> None:
+            inlet = (await story.store.read(at.refresh)).by_id[metal.id]
+            await story.store.write(ingest, at, [Arrival(inlet, prepare(inlet, events))])
+            story.world.wake.set()
+
+        await metal.fires("Slow", host="db-1")
+        await tells(other, _event("Down", host="db-1"))
+        await tells(directory, _event("Net", host="db-1"))
+        assert (await story.incident()).alerts == 3
+
+        async def fails(tx: Writing) -> None:
+            inlet = (await other.refresh(tx)).by_id[metal.id]
+            await ingest(tx, other, [Arrival(inlet, prepare(inlet, (_event("Lost", host="ghost"),)))])
+            raise RuntimeError("the power failed")
+
+        with pytest.raises(RuntimeError):
+            await story.store.write(fails)
+        await tells(other, _event("Found", host="ghost"))
+        found = await story.incidents()
+        assert [one.alerts for one in found] == [3, 1]
+        assert found[1].title == "Found"
+        await ana.is_paged(times=2)
+        # The memory is a cache: without the past on disk, another process knows nothing.
+        fresh = Directory(story.store, directory._parse)
+        await story.store.read(fresh.memory.look)
+        assert set(fresh.memory.state.live) == {one.id for one in found}
+
+
+async def test_what_people_put_right_stays_right(database: str) -> None:
+    async with api(database) as asked:
+        story = asked.story
+        ana, metal, shop = await _settings(story)
+        await metal.fires("Slow", host="db-1", service="cart", cluster="eu")
+        await ana.is_paged("Slow")
+        await shop.fires("Down", host="db-1", service="orders", cluster="eu")
+        number = (await story.incident()).number
+        listed = await story.rows("SELECT id, title FROM alerts ORDER BY id")
+        down = str(listed[1].id)
+        everything = [str(row.id) for row in listed]
+        await asked.responder.refused(409, "POST", f"/incidents/{number}/split", json={"alerts": everything})
+        await asked.responder.refused(409, "POST", f"/incidents/{number}/split", json={"alerts": ["7"]})
+        made = await asked.responder.post(f"/incidents/{number}/split", {"alerts": [down]})
+        assert (made["alerts"], made["state"]) == (1, "triggered")
+        await ana.is_paged("Down")
+        await shop.fires("Errors", service="orders", cluster="eu")
+        assert [one.alerts for one in await story.incidents()] == [1, 2]
+        # Moved back, and the rest merged.
+        kept = await asked.responder.post(f"/incidents/{number}/split", {"alerts": [everything[0]]}, status=409)
+        assert kept["code"] == "all_alerts"
+        kept = await asked.responder.post(f"/incidents/{made['number']}/merge", {"into": number})
+        assert (kept["number"], kept["alerts"]) == (number, 3)
+        assert (await asked.reader.get(f"/incidents/{made['number']}"))["state"] == "merged"
+        await asked.responder.refused(409, "POST", f"/incidents/{made['number']}/merge", json={"into": number})
+        await asked.responder.refused(404, "POST", f"/incidents/{number}/merge", json={"into": 999})
+        pinned = await asked.responder.post(f"/incidents/{number}/pin")
+        assert pinned["pinned"]
+        await shop.fires("Late", service="orders", cluster="eu")
+        await ana.is_paged("Late")
+        assert not (await asked.responder.post(f"/incidents/{number}/unpin"))["pinned"]
+
+
+async def test_a_declared_graph_and_own_labels_are_evidence_at_once(database: str) -> None:
+    async with api(database) as asked:
+        story = asked.story
+        ana, metal, shop = await _settings(story)
+        graph = {"name": "platform", "services": {"cart": {"calls": ["orders-db"]}, "orders-db": {}}}
+        await asked.admin.create("graphs", graph)
+        await asked.admin.create("aliases", {"name": "ours", "labels": {"x_system": "service"}})
+        circle = {"name": "c", "services": {"a": {"calls": ["b"]}, "b": {"calls": ["a"]}}}
+        problem = await asked.admin.refused(422, "POST", "/graphs", json=circle)
+        assert "in a circle: a -> b -> a" in str(problem)
+        await metal.fires("Down", x_system="orders-db", cluster="eu")
+        await ana.is_paged("Down")
+        await story.passes(minutes=3)
+        await shop.fires("Errors", service="cart", cluster="eu")
+        rows = await story.rows("SELECT reason, because FROM alerts ORDER BY id")
+        assert rows[1].reason == "calls"
+        assert "cart calls orders-db" in rows[1].because
+
+
+async def test_old_memberships_are_pruned_and_nothing_is_lost_by_it(database: str) -> None:
+    async with town(database) as story:
+        ana, metal, _ = await _settings(story)
+        await metal.fires("Slow", host="db-1")
+        await ana.is_paged("Slow")
+
+        async def prune(tx: Writing) -> None:
+            await tx.conn.execute(delete(memberships).where(memberships.c.at <= tx.now - SECOND))
+
+        await story.passes(minutes=1)
+        await story.store.write(prune)
+        await metal.fires("Down", host="db-1")
+        assert (await story.incident()).alerts == 2

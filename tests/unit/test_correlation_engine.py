@@ -1,0 +1,273 @@
+"""Which alerts belong together, and why: the engine by itself."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.clock import HOUR, MINUTE, SECOND, Micros
+from app.correlation import correction, engine, live, rates
+from app.correlation import state as states
+from app.correlation.engine import Placement
+from app.correlation.entities import Facets, facets
+from app.correlation.graph import NO_GRAPH, Graph
+from app.correlation.state import State
+from app.sources.event import Event
+
+START = 1_767_571_200 * SECOND
+
+
+class Day:
+    """Alerts one after another, on one engine."""
+
+    def __init__(self, graph: Graph = NO_GRAPH) -> None:
+        self.state = State()
+        self.now = START
+        self.ids = count(1)
+        self.graph = graph
+        self.told: list[tuple[Facets, Placement, Micros]] = []
+
+    def fires(self, check: str, *, after_s: float = 5, text: str = "", scope: int = 0, **labels: str) -> Placement:
+        self.now += int(after_s * SECOND)
+        severity = labels.pop("severity", "critical")
+        event = Event(
+            "firing",
+            "k",
+            check,
+            severity,
+            {"alertname": check, **labels},
+            {"description": text},  # type: ignore[arg-type]
+        )
+        said = facets(event, repr((check, sorted(labels.items()))), "sender")
+        placement = engine.decide(self.state, said, scope, self.now, self.ids.__next__, graph=self.graph)
+        self.told.append((said, placement, self.now))
+        return placement
+
+
+def _together(one: Placement, other: Placement) -> bool:
+    return one.incident_id == other.incident_id
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "name"),
+    [
+        ({"host": "db-3"}, {"host": "db-3.eu.example.net"}, "same_host"),
+        ({"pod": "cart-6d4b75cb6d-hx2p9"}, {"pod": "cart-6d4b75cb6d-hx2p9"}, "same_pod"),
+        ({"service": "cart", "cluster": "a"}, {"app": "cart", "cluster": "a"}, "same_at"),
+        ({"queue": "orders.in"}, {"topic": "orders.in"}, "same_queue"),
+        ({"peer_service": "cardnet", "service": "a"}, {"provider": "cardnet", "service": "b"}, "same_party"),
+    ],
+)
+def test_the_same_thing_seen_by_two_checks_is_one_incident(
+    one: dict[str, str], other: dict[str, str], name: str
+) -> None:
+    day = Day()
+    first = day.fires("SlowQueries", **one)
+    second = day.fires("Unreachable", after_s=240, **other)
+    assert _together(first, second)
+    assert second.name == name
+
+
+def test_what_has_nothing_in_common_stays_apart() -> None:
+    day = Day()
+    one = day.fires("Slow", service="cart", cluster="a")
+    other = day.fires("DiskFull", after_s=240, host="db-9", cluster="b")
+    assert not _together(one, other)
+    assert other.opened
+    assert "nothing" in other.sentence
+
+
+def test_a_join_says_its_top_reasons_in_one_sentence() -> None:
+    day = Day()
+    day.fires("Slow", host="db-3", cluster="otter")
+    said = day.fires("Down", after_s=40, host="db-3", cluster="otter").sentence
+    assert said == "0.93: the same host db-3; 40 s after its last alert in otter"
+
+
+def test_text_that_names_what_failed_ties_a_caller_to_it() -> None:
+    day = Day()
+    day.fires("Down", service="orders-db", cluster="a")
+    caller = day.fires("HighErrorRate", after_s=90, service="cart", cluster="b", text="Calls to orders-db fail.")
+    assert caller.name == "names_member"
+
+
+def test_evidence_fades() -> None:
+    day = Day()
+    day.fires("Slow", host="db-3")
+    assert day.fires("Down", after_s=3 * 3600, host="db-3").opened
+
+
+def test_a_chatty_host_proves_less_than_a_silent_one() -> None:
+    day = Day()
+    for _ in range(60):
+        day.fires("Cpu", after_s=120, host="chatty-host", cluster="a")
+    day.now += HOUR * 2
+    chatty = day.fires("Disk", host="chatty-host", cluster="a")
+    silent = day.fires("Disk", host="silent", cluster="b", after_s=600)
+    after_chatty = day.fires("Net", after_s=300, host="chatty-host", cluster="c")
+    after_silent = day.fires("Net2", after_s=0, host="silent", cluster="d")
+    assert (chatty.opened, silent.opened) == (True, True)
+    assert after_silent.score > after_chatty.score
+
+
+def test_surprise_is_what_is_left_of_evidence() -> None:
+    known = rates.Rates()
+    assert rates.surprise(known.per_micro("host:x", START), HOUR) == 1.0
+    for minute in range(60):
+        known.count("host:x", START + minute * MINUTE)
+    often = known.per_micro("host:x", START + HOUR)
+    assert rates.surprise(often, 10 * MINUTE) < 0.01 < rates.surprise(often, 0)
+
+
+def test_a_large_incident_attracts_weakly_outside_its_region() -> None:
+    day = Day()
+    for one in range(8):
+        day.fires("Down", after_s=1, host=f"h{one}", cluster="a", region="eu", text="uplink-9 is lost")
+    day.now += 3 * MINUTE
+    far = day.fires("Slow", host="far", cluster="z", region="us", text="after uplink-9 was lost")
+    assert far.opened
+
+
+def test_people_of_another_policy_are_told_of_their_own_incident() -> None:
+    day = Day()
+    one = day.fires("Slow", host="db-3", scope=1)
+    assert not _together(one, day.fires("Down", host="db-3", scope=2))
+
+
+def test_alerts_that_tie_two_young_incidents_merge_them_and_the_urgent_one_stays() -> None:
+    day = Day()
+    one = day.fires("Slow", host="db-3", cluster="a", severity="warning")
+    other = day.fires("Down", after_s=100, service="cart", cluster="b")
+    assert not _together(one, other)
+    tie = day.fires("Errors", after_s=100, host="db-3", service="cart", cluster="b")
+    assert [(made.into, made.gone) for made in tie.merges] == [(other.incident_id, one.incident_id)]
+    assert _together(tie, other)
+
+
+def test_old_incidents_are_not_merged() -> None:
+    day = Day()
+    day.fires("Slow", host="db-3", cluster="a")
+    day.fires("Down", after_s=5, service="cart", cluster="b")
+    day.now += 11 * MINUTE
+    assert not day.fires("Errors", host="db-3", service="cart", cluster="b").merges
+
+
+def test_a_declared_call_is_evidence() -> None:
+    def second(graph: Graph) -> Placement:
+        day = Day(graph)
+        day.fires("Down", service="orders-db", cluster="a")
+        return day.fires("Errors", after_s=240, service="cart", cluster="a")
+
+    assert second(NO_GRAPH).opened
+    assert second(Graph({"Cart": ["orders-db"]})).name == "calls"
+
+
+def test_a_flapping_alert_stays_in_its_incident() -> None:
+    day = Day()
+    first = day.fires("Probe", host="x")
+    assert all(_together(first, day.fires("Probe", after_s=600, host="x")) for _ in range(12))
+
+
+ALERTS = st.lists(
+    st.tuples(
+        st.sampled_from(["Slow", "Down", "Errors", "PodCrash", "NodeDown", "DnsFail"]),
+        st.integers(0, 400),
+        st.sampled_from(["cart", "orders-db", "pay"]),
+        st.sampled_from(["n-1", "n-2", "db-1"]),
+        st.sampled_from(["a", "b"]),
+    ),
+    max_size=40,
+)
+
+
+def _told(alerts: list[tuple[str, int, str, str, str]]) -> Day:
+    day = Day()
+    for check, after_s, service, host, cluster in alerts:
+        text = f"while {service} fails on {host}"
+        day.fires(check, after_s=after_s, service=service, host=host, cluster=cluster, text=text)
+    return day
+
+
+@settings(max_examples=60, deadline=None)
+@given(ALERTS)
+def test_same_stream_same_result_and_what_is_recalled_is_what_was_decided(
+    alerts: list[tuple[str, int, str, str, str]],
+) -> None:
+    one, other = _told(alerts), _told(alerts)
+    assert [placement for _, placement, _ in one.told] == [placement for _, placement, _ in other.told]
+    recalled = State()
+    for said, placement, at in one.told:
+        merges = [(made.into, made.gone) for made in placement.merges]
+        engine.recall(recalled, said, placement.incident_id, 0, at, merges)
+    assert {key: set(having) for key, having in recalled.index.items()} == {
+        key: set(having) for key, having in one.state.index.items()
+    }
+
+
+@settings(max_examples=40, deadline=None)
+@given(ALERTS)
+def test_the_index_names_exactly_the_incidents_that_live(alerts: list[tuple[str, int, str, str, str]]) -> None:
+    state = _told(alerts).state
+    indexed = {incident_id for having in state.index.values() for incident_id in having}
+    assert indexed == set(state.live)
+    for incident_id in list(state.live):
+        state.drop(incident_id)
+    assert not state.index
+
+
+def test_a_storm_of_distinct_alerts_is_remembered_within_bounds() -> None:
+    day = Day()
+    for one in range(states.MAX_LIVE + 200):
+        day.fires(f"Check{one}", after_s=0.3, host=f"host-of-{one}x", cluster=f"c{one}")
+    assert len(day.state.live) <= states.MAX_LIVE
+    assert max(len(one.members) for one in day.state.live.values()) <= live.MAX_MEMBERS
+
+
+def test_what_a_person_moved_stays_moved_and_draws_its_like() -> None:
+    day = Day()
+    one = day.fires("Slow", host="db-3", service="cart", cluster="a")
+    other = day.fires("Down", host="db-3", service="orders", cluster="a")
+    assert _together(one, other)
+    said = day.told[-1][0]
+    correction.move(day.state, [said], one.incident_id, 77, 0, day.now)
+    assert day.fires("Down", host="db-3", service="orders", cluster="a").incident_id == 77
+    like = day.fires("Errors", after_s=200, service="orders", cluster="a")
+    assert like.incident_id == 77
+    assert _together(one, day.fires("Errors", service="cart", cluster="a"))
+    assert not day.fires("Both", host="db-3", service="orders", cluster="a").merges
+
+
+def test_what_a_person_merged_is_one() -> None:
+    day = Day()
+    one = day.fires("Slow", host="db-3", cluster="a")
+    other = day.fires("Down", after_s=300, service="cart", cluster="b")
+    correction.merge(day.state, other.incident_id, one.incident_id, 0, day.now)
+    assert _together(one, day.fires("Errors", service="cart", cluster="b"))
+
+
+def test_nothing_joins_a_pinned_incident_but_its_own_alerts() -> None:
+    day = Day()
+    one = day.fires("Slow", host="db-3")
+    correction.seal(day.state, one.incident_id, sealed=True)
+    assert day.fires("Down", host="db-3").opened
+    back = day.fires("Slow", host="db-3")
+    assert (back.incident_id, back.name) == (one.incident_id, "pinned")
+    correction.seal(day.state, one.incident_id, sealed=False)
+    assert not day.fires("Net", host="db-3").opened
+
+
+def test_a_checks_name_and_the_time_never_join_two_declared_services() -> None:
+    def second(one: str, other: str) -> Placement:
+        day = Day()
+        placements = []
+        for owner in (one, other):
+            event = Event("firing", "k", "Down", "critical", {"alertname": "Down"})
+            said = facets(event, owner, "sender", owner)
+            placements.append(engine.decide(day.state, said, 0, day.now, day.ids.__next__))
+        return placements[1]
+
+    assert second("cart", "pay").opened
+    assert not second("cart", "cart").opened
