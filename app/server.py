@@ -19,6 +19,7 @@ import uvicorn
 
 from app.api.app import Routes, build
 from app.api.ingest import PREFIX, Ingest
+from app.api.mail_in import MailDoor, listen_for_mail
 from app.api.signals import Signals, is_signal
 from app.api.wire.doors import Wire
 from app.clock import SystemClock
@@ -110,8 +111,11 @@ async def serve(
     port = int(bound.getsockname()[1])
     settings = settings.model_copy(update={"port": port})
     world = await open_world(settings, SystemClock(), ProcessIds(), prepare=migrate)
+    mail = listen_for_mail(settings)
     process = Process(world)
     process.start()
+    if mail is not None:
+        process.supervisor.start("mail", MailDoor(world, mail).run)
     server = uvicorn.Server(_config(Tocsin(process), settings))
     log.info("ready", address=world.base_url, database=world.store.kind)
     ready = asyncio.create_task(_told(server, on_ready, world, port)) if on_ready else None
@@ -121,6 +125,9 @@ async def serve(
         if ready is not None:
             ready.cancel()
         log.info("stopping")
+        if mail is not None:
+            await process.supervisor.cancel("mail")
+            mail.close()
         await process.stop()
         log.info("stopped")
 

@@ -65,6 +65,14 @@ class Settings(BaseSettings):
         description="Mail server: smtp://USER:PASSWORD@HOST:587?tls=starttls (or implicit, none).",
     )
     smtp_from: str = Field(default="tocsin@localhost", description="Sender of mail.")
+    mail_in_port: int = Field(
+        default=0, ge=0, le=65_535, description="Port on which mail is taken as alerts (SMTP); 0: mail is not taken."
+    )
+    mail_in_host: str = Field(default="127.0.0.1", description="Address on which mail is taken; 0.0.0.0 for all.")
+    mail_in_domain: str = Field(
+        default="",
+        description="What stands behind the @ in the addresses of integrations. Empty: the host of public_url.",
+    )
     telegram_api: str = Field(
         default="https://api.telegram.org", description="Another address when you run your own bot server."
     )

@@ -21,11 +21,13 @@ from app.api.resources import read_one
 from app.clock import SECOND, iso
 from app.dedup.directory import digest_of
 from app.dedup.tables import integration_keys, unparsed
-from app.sources.setup import guide_of
+from app.sources.mail import Mail
+from app.sources.setup import guide_of, mail_address
 from app.store.database import Reading, Writing
 from app.store.resources import Refused, Resource, touch_config
 from app.world import World
 
+MAIL = Mail.kind
 MAX_UNPARSED = 50
 """A page of messages: each may have 64 KiB."""
 
@@ -80,12 +82,20 @@ class Issue(Protocol):
         """Answers the key and the address with it. Raises Refused(`key_taken`)."""
 
 
+def address_of(world: World, kind: str, key: str) -> str:
+    """Where a sender of this kind posts, or mails, with this key."""
+    if kind == MAIL and world.settings.mail_in_port:
+        return mail_address(world.base_url, key, world.settings.mail_in_domain)
+    return f"{world.base_url}/v1/in/{kind}/{key}"
+
+
 def issuing(world: World) -> Issue:
     """The deed that gives an integration, or a heartbeat, a new key."""
 
     async def issue(tx: Writing, integration: Resource, key: str | None = None) -> dict[str, str]:
         if key is None:
-            key = tx.ids.secret(32)
+            # Mail servers may change the case of an address; so much chance loses nothing that matters by it.
+            key = tx.ids.secret(32).lower() if integration.document.get("kind") == MAIL else tx.ids.secret(32)
         elif (
             await tx.conn.execute(select(integration_keys).where(integration_keys.c.digest == digest_of(key)))
         ).first():
@@ -98,8 +108,8 @@ def issuing(world: World) -> Issue:
         await touch_config(tx)
         kind = integration.document.get("kind", integration.kind)
         source = world.sources.get(kind)
-        guide = guide_of(source, world.base_url, key) if source else ""
-        return {"key": key, "url": f"{world.base_url}/v1/in/{kind}/{key}", "guide": guide}
+        guide = guide_of(source, world.base_url, key, world.settings.mail_in_domain) if source else ""
+        return {"key": key, "url": address_of(world, kind, key), "guide": guide}
 
     return issue
 

@@ -8,12 +8,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
 
-from app.api.integrations import unparsed_of
+from app.api.integrations import address_of, unparsed_of
 from app.api.parameters import NEWEST, IdText, list_model
 from app.api.problems import FieldError, Invalid, NotFound, answers
 from app.api.resources import read_one
@@ -23,7 +22,7 @@ from app.dedup.tables import alerts, samples, unparsed
 from app.incidents.tables import incidents
 from app.sources.event import Event, Received, Unreadable
 from app.sources.registry import BadSettings, parse_settings
-from app.sources.setup import as_test, example_of, guide_of
+from app.sources.setup import KEY, as_test, example_of, guide_of, message_of
 from app.sources.source import Source
 from app.store.database import Reading
 from app.store.resources import Refused
@@ -44,7 +43,7 @@ class SenderShown(BaseModel):
     guide: str = Field(
         description="How it is pointed at Tocsin: Markdown, with the address in it; KEY stands for the key."
     )
-    example: dict[str, Any] | None = Field(description="A message of its own form, to try settings on.")
+    example: dict[str, Any] | str | None = Field(description="A message of its own form, to try settings on.")
     settings_schema: dict[str, Any] = Field(description="JSON Schema of the settings of an integration of it.")
 
 
@@ -137,12 +136,12 @@ class Sample(BaseModel):
     body: str
 
 
-def shown(source: Source[Any], base_url: str) -> SenderShown:
+def shown(source: Source[Any], base_url: str, domain: str) -> SenderShown:
     """A kind of sender as it is answered."""
     return SenderShown(
         kind=source.kind,
         title=source.title,
-        guide=guide_of(source, base_url),
+        guide=guide_of(source, base_url, domain=domain),
         example=example_of(source),
         settings_schema=source.Settings.model_json_schema(),
     )
@@ -182,10 +181,11 @@ def _event(event: Event) -> EventRead:
     )
 
 
-async def setup_of(view: Reading, sources: Mapping[str, Source[Any]], base_url: str, integration_id: int) -> SetupShown:
+async def setup_of(view: Reading, world: World, integration_id: int) -> SetupShown:
     """How an integration is set up, and how it goes. Raises NotFound, Refused(`kind_gone`)."""
     integration = await read_one(view, "integration", integration_id)
-    source = _source(sources, integration.document["kind"])
+    source = _source(world.sources, integration.document["kind"])
+    domain = world.settings.mail_in_domain
     heard = await pulse(view, integration_id)
     mine = unparsed.c.integration_id == integration_id
     lately = select(func.count()).where(mine, unparsed.c.received_at > view.now - DAY)
@@ -195,8 +195,8 @@ async def setup_of(view: Reading, sources: Mapping[str, Source[Any]], base_url: 
     return SetupShown(
         kind=source.kind,
         title=source.title,
-        url=f"{base_url}/v1/in/{source.kind}/KEY",
-        guide=guide_of(source, base_url),
+        url=address_of(world, source.kind, KEY),
+        guide=guide_of(source, world.base_url, domain=domain),
         last_seen_at=iso(seen_at) if seen_at is not None else None,
         open_alerts=int((await view.conn.execute(open_now)).scalar_one()),
         errors_last_day=int((await view.conn.execute(lately)).scalar_one()),
@@ -217,12 +217,12 @@ async def send_test(world: World, integration_id: int, *, pages: bool) -> TestSe
     if inlet is None or inlet.kind == "heartbeat":
         raise NotFound("There is no such integration.")
     source, now = _source(world.sources, inlet.kind), world.clock.now()
-    example = example_of(source)
+    example = message_of(source)
     if example is None:
         raise Refused(
             "no_example", f"the source {inlet.kind!r} has no message to test with; send one from the tool itself"
         )
-    reading = source.read(Received(orjson.dumps(example)), inlet.settings.unsigned(), now)
+    reading = source.read(Received(example), inlet.settings.unsigned(), now)
     mark = world.ids.secret(8)
     prepared = prepare(inlet, [as_test(event, mark, now, pages=pages) for event in reading.events])
     await world.committer.commit(Arrival(inlet, prepared))
@@ -278,7 +278,10 @@ def add_routes(routes: APIRouter, world: World) -> None:
     async def list_senders() -> Any:
         """How each is pointed at Tocsin, and what an integration of it can set."""
         found = sorted(world.sources.values(), key=lambda source: source.title.lower())
-        return {"items": [shown(source, world.base_url) for source in found], "next_cursor": None}
+        return {
+            "items": [shown(source, world.base_url, world.settings.mail_in_domain) for source in found],
+            "next_cursor": None,
+        }
 
     @routes.get(
         "/senders/{kind}",
@@ -289,7 +292,7 @@ def add_routes(routes: APIRouter, world: World) -> None:
     )
     async def get_sender(kind: str) -> SenderShown:
         """How it is pointed at Tocsin, and what an integration of it can set."""
-        return shown(known(kind), world.base_url)
+        return shown(known(kind), world.base_url, world.settings.mail_in_domain)
 
     @routes.post(
         "/senders/{kind}/try",
@@ -314,7 +317,7 @@ def add_routes(routes: APIRouter, world: World) -> None:
     )
     async def get_setup(item_id: IdText) -> SetupShown:
         """What to paste where, when something last came, and what went wrong."""
-        return await world.store.read(setup_of, world.sources, world.base_url, int(item_id))
+        return await world.store.read(setup_of, world, int(item_id))
 
     @routes.post(
         "/integrations/{item_id}/test",

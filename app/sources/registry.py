@@ -26,6 +26,7 @@ from app.sources.graylog import Graylog
 from app.sources.healthchecks import Healthchecks
 from app.sources.icinga import Icinga
 from app.sources.jenkins import Jenkins
+from app.sources.mail import Mail
 from app.sources.monit import Monit
 from app.sources.nagios import Nagios
 from app.sources.netdata import Netdata
@@ -57,6 +58,7 @@ BUILT_IN: tuple[Source[Any], ...] = (
     Healthchecks(),
     Icinga(),
     Jenkins(),
+    Mail(),
     Monit(),
     Nagios(),
     Netdata(),

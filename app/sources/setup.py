@@ -6,6 +6,9 @@ A source says both in its own file (`setup`, `example`); one of a third party ma
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
 
 from app.clock import MINUTE, Micros
 from app.sources.event import Event
@@ -18,17 +21,31 @@ TEST_LIFE: Micros = 10 * MINUTE
 MARK = "tocsin_test"
 
 
-def guide_of(source: Source[Any], base_url: str, key: str = KEY) -> str:
-    """What to do in the sender's own settings, as Markdown with the address in it."""
+def mail_address(base_url: str, key: str, domain: str = "") -> str:
+    """Where mail to an integration goes: its key at our domain."""
+    return f"{key}@{domain or urlsplit(base_url).hostname or 'localhost'}"
+
+
+def guide_of(source: Source[Any], base_url: str, key: str = KEY, domain: str = "") -> str:
+    """What to do in the sender's own settings, as Markdown with the address in it. `domain`: that of mail, if another."""
     base = f"{base_url}/v1/in/{source.kind}"
     said = str(getattr(source, "setup", "")).strip() or "Let it POST to `{base}` with the header `X-Tocsin-Key: {key}`."
+    said = said.replace("{address}", mail_address(base_url, key, domain))
     return said.replace("{url}", f"{base}/{key}").replace("{base}", base).replace("{key}", key)
 
 
-def example_of(source: Source[Any]) -> dict[str, Any] | None:
+def example_of(source: Source[Any]) -> dict[str, Any] | str | None:
     """A message of this sender's own form in which something fires; None when the source has none."""
     example = getattr(source, "example", None)
-    return example if isinstance(example, dict) else None
+    return example if isinstance(example, dict | str) else None
+
+
+def message_of(source: Source[Any]) -> bytes | None:
+    """The example as it would come."""
+    example = example_of(source)
+    if example is None:
+        return None
+    return example.encode() if isinstance(example, str) else orjson.dumps(example)
 
 
 def as_test(event: Event, mark: str, now: Micros, *, pages: bool) -> Event:

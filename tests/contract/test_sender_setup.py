@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import orjson
 import pytest
 
 from app.cli.senders import document
 from app.sources.event import Received
 from app.sources.registry import BUILT_IN
-from app.sources.setup import as_test, example_of, guide_of
+from app.sources.setup import as_test, example_of, guide_of, message_of
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 NOW = 1_785_000_000_000_000
@@ -32,7 +31,7 @@ class TestEach:
         assert not any(gap in guide for gap in ("{url}", "{base}", "{key}"))
 
     def test_the_example_is_one_alert_that_fires_and_can_page(self, source):
-        reading = source.read(Received(orjson.dumps(example_of(source))), source.Settings().unsigned(), NOW)
+        reading = source.read(Received(message_of(source)), source.Settings().unsigned(), NOW)
         (event,) = reading.events
         assert event.status == "firing"
         assert event.severity in {"critical", "error"}

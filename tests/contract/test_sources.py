@@ -32,10 +32,10 @@ SAMPLES = sorted(
     path
     for kind in SOURCES
     for path in (DATA / kind).iterdir()
-    if path.suffix in {".json", ".txt"} and path.stem != "SOURCES"
+    if path.suffix in {".json", ".txt", ".eml"} and path.stem != "SOURCES"
 )
 NOW = 1_785_000_000_000_000
-ONE_A_REQUEST = {"pagerduty", "sns"}
+ONE_A_REQUEST = {"pagerduty", "sns", "email"}
 """Kinds whose protocol knows no batches."""
 
 
@@ -46,10 +46,10 @@ def expectation(sample: Path) -> Path:
 def firing(kind: str) -> tuple[bytes, SourceSettings, Reading]:
     """A recorded body of this kind in which something fires, and what it says."""
     source = SOURCES[kind]
-    for sample in (path for path in SAMPLES if path.parent.name == kind and path.suffix == ".json"):
+    for sample in (path for path in SAMPLES if path.parent.name == kind and path.suffix in {".json", ".eml"}):
         settings = source.Settings.model_validate(json.loads(expectation(sample).read_text()).get("settings", {}))
         body = sample.read_bytes().strip()
-        if not body.startswith(b"{"):
+        if not body.startswith(b"{") and sample.suffix == ".json":
             continue
         reading = source.read(Received(body), settings, NOW)
         if any(event.status == "firing" for event in reading.events):
@@ -140,7 +140,11 @@ class TestEachSource:
 
     def test_flags_what_a_database_cannot_store(self, source):
         body, settings, plain = firing(source.kind)
-        scrubbed = source.read(Received(b'{"\\u0000":"a\\u0000b",' + body.lstrip()[1:]), settings, NOW).events
+        if body.startswith(b"{"):
+            broken = b'{"\\u0000":"a\\u0000b",' + body[1:]
+        else:
+            broken = body.replace(b"Subject: ", b"Subject: a\x00", 1)
+        scrubbed = source.read(Received(broken), settings, NOW).events
         assert [event.labels["tocsin_scrubbed"] for event in scrubbed] == ["true"] * len(plain.events)
 
     def test_of_a_batch_with_a_broken_part_the_others_count_and_the_broken_one_is_told(self, source):
