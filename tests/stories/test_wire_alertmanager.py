@@ -136,6 +136,59 @@ async def test_what_is_open_is_listed_by_alert_and_by_incident_and_only_ones_own
         assert (await _gets(story, sender, "/status"))["cluster"]["status"] == "disabled"
 
 
+async def test_a_silence_of_its_api_keeps_its_own_alerts_quiet_and_ends(database: str) -> None:
+    async with town(database) as story:
+        ana, sender = await _checkout(story)
+        stranger = await story.integration("alertmanager", None)
+
+        async def posts(said: dict[str, Any], by: Sender = sender) -> httpx.Response:
+            return await story.web.post("/api/v2/silences", json=said, headers=_bearer(by))
+
+        silence = {
+            "matchers": [{"name": "alertname", "value": "Disk.*", "isRegex": True}],
+            "startsAt": iso(story.clock.now()),
+            "endsAt": iso(story.clock.now() + 30 * MINUTE),
+            "createdBy": "ana",
+            "comment": "new disks",
+        }
+        made = await posts(silence)
+        assert made.status_code == 200, made.text
+        silence_id = made.json()["silenceID"]
+        await _posts(story, sender, [_alert(story, "DiskFull", ends_in_min=60)])
+        await ana.is_not_paged()
+        (shown,) = await _gets(story, sender, "/alerts")
+        assert (shown["status"]["state"], shown["status"]["silencedBy"]) == ("suppressed", [silence_id])
+        assert await _gets(story, sender, "/alerts?silenced=false") == []
+        (listed,) = await _gets(story, sender, "/silences?filter=alertname=Disk.*")
+        assert listed == await _gets(story, sender, f"/silence/{silence_id}")
+        assert (listed["status"], listed["comment"]) == ({"state": "active"}, "new disks")
+        assert listed["matchers"][0] == {"name": "alertname", "value": "Disk.*", "isRegex": True, "isEqual": True}
+        assert await _gets(story, sender, "/silences?active=false") == []
+        # Another integration's key sees nothing of it, and can't end it.
+        assert await _gets(story, stranger, "/silences") == []
+        other = await story.web.delete(f"/api/v2/silence/{silence_id}", headers=_bearer(stranger))
+        assert (other.status_code, type(other.json())) == (404, str)
+        # The same with its id and another end keeps its id.
+        longer = {**listed, "endsAt": iso(story.clock.now() + 40 * MINUTE)}
+        assert (await posts(longer)).json() == {"silenceID": silence_id}
+        for wrong in (
+            {**silence, "matchers": []},
+            {**silence, "matchers": [{"name": "a", "value": ".*", "isRegex": True}]},
+            {**silence, "matchers": [{"name": "a", "value": "(", "isRegex": True}]},
+            {**silence, "endsAt": "soon"},
+            {**silence, "endsAt": iso(story.clock.now() - MINUTE)},
+            {**silence, "comment": ""},
+        ):
+            answer = await posts(wrong)
+            assert (answer.status_code, type(answer.json())) == (400, str), wrong
+        assert (await posts({**silence, "id": "12345"})).status_code == 404
+        ended = await story.web.delete(f"/api/v2/silence/{silence_id}", headers=_bearer(sender))
+        assert (ended.status_code, ended.content) == (200, b"")
+        await story.settled()
+        await ana.is_paged("DiskFull")
+        assert (await _gets(story, sender, "/silences"))[0]["status"] == {"state": "expired"}
+
+
 async def _run(*command: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
@@ -179,6 +232,12 @@ async def test_amtool_and_prometheus_themselves(
             await ana.is_paged("By hand")
             code, listed = await _run(amtool, "alert", "query", "--output=json", "alertname=~Ma.*", at)
             assert (code, [one["labels"]["alertname"] for one in json.loads(listed)]) == (0, ["Made"])
+            add = ("silence", "add", "alertname=Later", "--duration=1h", "--comment=by hand")
+            code, silence_id = await _run(amtool, *add, at)
+            assert (code, silence_id.strip().isdigit()) == (0, True)
+            code, listed = await _run(amtool, "silence", "query", "--output=json", at)
+            assert (code, [one["comment"] for one in json.loads(listed)]) == (0, ["by hand"])
+            assert await _run(amtool, "silence", "expire", silence_id.strip(), at) == (0, "")
         if prometheus:
             (tmp_path / "rules.yml").write_text(RULES)
             config = PROMETHEUS.replace("HOST", url.removeprefix("http://")).replace("PREFIX", sender.path)

@@ -7,8 +7,8 @@ texts, success is exactly 200. An alert is a lease: it ends at `endsAt` unless i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import orjson
 
@@ -16,15 +16,23 @@ from app import __version__
 from app.api.alerts import alerts_with_numbers
 from app.api.ingest import Reply
 from app.api.intake import Intake
+from app.api.wire import alertmanager_silences as silences
+from app.api.wire.alertmanager_silences import BadSilence
 from app.api.wire.call import JSON, RETRY_AFTER, Call
 from app.clock import MINUTE, Micros, iso
 from app.dedup.directory import Inlet
 from app.dedup.tables import alerts, last_seen
+from app.routing.alertmanager import NoSuchSilence
 from app.routing.matchers import BadMatcher, Matcher, all_match, matcher, parse
+from app.routing.quiet import Book
+from app.routing.quieting import read_book
 from app.sources.event import Received, Unreadable
 from app.store import resources
 from app.store.database import Reading
+from app.store.resources import Refused
 from app.world import World
+
+T = TypeVar("T")
 
 ROOT = ("api", "v2")
 PROBES = (("-", "healthy"), ("-", "ready"))
@@ -62,8 +70,10 @@ class AlertmanagerDoor:
             return self.failed(call, 401, "This key opens no integration of the kind alertmanager.")
         try:
             return await self._asked(inlet, call)
-        except (BadMatcher, Unreadable) as error:
+        except (BadMatcher, BadSilence, Refused, Unreadable) as error:
             return self.failed(call, 400, str(error))
+        except NoSuchSilence as error:
+            return self.failed(call, 404, str(error))
 
     def failed(self, call: Call, status: int, sentence: str) -> Reply:
         """See Door."""
@@ -82,6 +92,18 @@ class AlertmanagerDoor:
                 return Reply(200, await self._found(inlet, call), JSON)
             case ("GET", "alerts", "groups"):
                 return Reply(200, _groups(await self._found(inlet, call)), JSON)
+            case ("GET", "silences"):
+                filters = [value for name, value in call.query if name == "filter"]
+                states = {state: call.asked(state, "true") != "false" for state in ("active", "pending", "expired")}
+                return Reply(200, await self._world.store.read(silences.listed, inlet, filters, states), JSON)
+            case ("POST", "silences"):
+                made = await self._change(silences.put, silences.read(call.body, inlet), inlet)
+                return Reply(200, {"silenceID": made}, JSON)
+            case ("GET", "silence", silence_id):
+                return Reply(200, await self._world.store.read(silences.one, silence_id, inlet), JSON)
+            case ("DELETE", "silence", silence_id):
+                await self._change(silences.expire, silence_id, inlet)
+                return _OK
             case ("GET", "status"):
                 return Reply(200, self._status(), JSON)
             case ("GET", "receivers"):
@@ -95,6 +117,12 @@ class AlertmanagerDoor:
         received = Received(call.body, call.content_type)
         found = await self._intake.accept(inlet, received)
         return self.failed(call, 400, found.unread[0].reason) if found.unread else _OK
+
+    async def _change(self, deed: Callable[..., Awaitable[T]], *said: Any) -> T:
+        """Commits it, and lets the worker look: what a silence held may page now."""
+        done = await self._world.store.write(deed, *said)
+        self._world.wake.set()
+        return done
 
     def _status(self) -> dict[str, Any]:
         return {
@@ -115,10 +143,10 @@ class AlertmanagerDoor:
         """The open alerts, the newest first, each with the number of its incident."""
         matchers = [parse(value) for name, value in call.query if name == "filter"]
         wanted = matcher("receiver", "=~", call.asked("receiver", ".*"))
-        rows, receiver = await self._world.store.read(_open_alerts, inlet)
+        rows, receiver, book = await self._world.store.read(_open_alerts, inlet)
         if not wanted.holds(receiver):
             return []
-        return await asyncio.to_thread(_chosen, rows, receiver, matchers, self._world.clock.now(), call)
+        return await asyncio.to_thread(_chosen, rows, receiver, book, matchers, self._world.clock.now(), call)
 
 
 async def _receiver(view: Reading, inlet: Inlet) -> str:
@@ -129,18 +157,18 @@ async def _receiver(view: Reading, inlet: Inlet) -> str:
     return found[inlet.service_id].name if inlet.service_id in found else inlet.name
 
 
-async def _open_alerts(view: Reading, inlet: Inlet) -> tuple[Sequence[Any], str]:
+async def _open_alerts(view: Reading, inlet: Inlet) -> tuple[Sequence[Any], str, Book]:
     question = alerts_with_numbers().where(
         alerts.c.integration_id == inlet.integration_id, alerts.c.resolved_at.is_(None)
     )
     rows = (await view.conn.execute(question.order_by(alerts.c.id.desc()).limit(MOST))).all()
-    return rows, await _receiver(view, inlet)
+    return rows, await _receiver(view, inlet), await read_book(view)
 
 
 def _chosen(
-    rows: Iterable[Any], receiver: str, matchers: Sequence[Matcher], now: Micros, call: Call
+    rows: Iterable[Any], receiver: str, book: Book, matchers: Sequence[Matcher], now: Micros, call: Call
 ) -> list[dict[str, Any]]:
-    shown = (_shown(row, receiver, now) for row in rows)
+    shown = (_shown(row, receiver, book, now) for row in rows)
     return [one for one in shown if _wanted(one, call) and all_match(matchers, one["labels"])]
 
 
@@ -150,18 +178,34 @@ def _wanted(one: dict[str, Any], call: Call) -> bool:
     return call.asked("active", "true") != "false"
 
 
-def _shown(row: Any, receiver: str, now: Micros) -> dict[str, Any]:
+def _shown(row: Any, receiver: str, book: Book, now: Micros) -> dict[str, Any]:
+    labels, annotations = orjson.loads(row.labels), orjson.loads(row.annotations)
     links: dict[str, str] = dict(orjson.loads(row.links))
+    facts = book.facts(
+        labels,
+        annotations,
+        title=row.title,
+        severity=row.severity,
+        service_id=row.service_id,
+        integration_id=row.integration_id,
+        key=row.dedup_key,
+    )
+    silence = book.silenced(facts, now)
     return {
-        "labels": orjson.loads(row.labels),
-        "annotations": orjson.loads(row.annotations),
+        "labels": labels,
+        "annotations": annotations,
         "startsAt": iso(row.starts_at or row.first_seen_at),
         "endsAt": iso(row.expires_at or now + UNNAMED_END),
         "updatedAt": iso(last_seen(row)),
         "fingerprint": bytes(row.key_digest[:8]).hex(),
         "generatorURL": links.get("Source", ""),
         "receivers": [{"name": receiver}],
-        "status": {"state": "active", "silencedBy": [], "inhibitedBy": [], "mutedBy": []},
+        "status": {
+            "state": "suppressed" if silence else "active",
+            "silencedBy": [str(silence.id)] if silence else [],
+            "inhibitedBy": [],
+            "mutedBy": [],
+        },
         "incident": row.number,
     }
 

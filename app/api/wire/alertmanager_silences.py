@@ -1,0 +1,95 @@
+"""Silences by Alertmanager's API. Through one integration's key they are over that integration's alerts, and no others'.
+
+A matcher `@integration="NAME"` says so: it is added to what is sent, and tells which silences the key may see and end.
+Must never decide what a silence is over (app/routing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from app.dedup.directory import Inlet
+from app.routing import alertmanager
+from app.routing.alertmanager import NoSuchSilence, Sent
+from app.routing.matchers import all_match, narrows, parse
+from app.sources import times
+from app.sources.fields import said
+from app.store.database import Reading, Writing
+
+OWN = "@integration"
+
+
+class BadSilence(ValueError):
+    """A silence that can't be taken; the text says why."""
+
+
+def read(body: bytes, inlet: Inlet) -> Sent:
+    """What was sent, bound to the integration. Raises BadSilence, BadMatcher."""
+    try:
+        given = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadSilence(f"The body is not JSON: {error.msg}.") from None
+    matchers = given.get("matchers") if type(given) is dict else None
+    if type(matchers) is not list or not matchers or not all(type(one) is dict for one in matchers):
+        raise BadSilence("A silence needs matchers: a list of objects with name, value and isRegex.")
+    others = [one for one in matchers if one.get("name") != OWN]
+    if not any(narrows(alertmanager.matcher_of(one)) for one in others):
+        raise BadSilence("At least one matcher must not match the empty string.")
+    starts, ends = times.parse(given.get("startsAt")), times.parse(given.get("endsAt"))
+    if ends is None:
+        raise BadSilence("endsAt is missing or no RFC 3339 time: a silence always has an end.")
+    if not said(given, "comment"):
+        raise BadSilence("comment is missing: people who look for a page read it.")
+    return Sent(
+        [*others, {"name": OWN, "value": inlet.name, "isRegex": False, "isEqual": True}],
+        starts or 0,
+        ends,
+        said(given, "createdBy")[:200],
+        said(given, "comment"),
+        said(given, "id"),
+    )
+
+
+async def put(tx: Writing, sent: Sent, inlet: Inlet) -> str:
+    """Creates or replaces a silence of this integration; answers its id. Raises BadSilence, NoSuchSilence, Refused."""
+    if sent.id:
+        await one(tx, sent.id, inlet)
+    try:
+        return str((await alertmanager.put(tx, sent, inlet.name)).id)
+    except ValidationError as error:
+        raise BadSilence("; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())) from None
+
+
+async def listed(view: Reading, inlet: Inlet, filters: list[str], states: Mapping[str, bool]) -> list[dict[str, Any]]:
+    """The integration's own, of these states, whose matchers the filters fit. Raises BadMatcher."""
+    wanted = [parse(text) for text in filters]
+    found = [silence for silence in await alertmanager.listed(view) if _is_own(silence, inlet)]
+    return [
+        {**silence, "annotations": {}}
+        for silence in found
+        if states.get(silence["status"]["state"], True)
+        and all_match(wanted, {str(one["name"]): str(one["value"]) for one in silence["matchers"]})
+    ]
+
+
+async def one(view: Reading, silence_id: str, inlet: Inlet) -> dict[str, Any]:
+    """A silence of this integration. Raises NoSuchSilence."""
+    for silence in await listed(view, inlet, [], {}):
+        if silence["id"] == silence_id:
+            return silence
+    raise NoSuchSilence(f"This integration has no silence with the id {silence_id[:40]!r}.")
+
+
+async def expire(tx: Writing, silence_id: str, inlet: Inlet) -> None:
+    """Ends a silence of this integration now. Raises NoSuchSilence."""
+    await one(tx, silence_id, inlet)
+    await alertmanager.expire(tx, silence_id, inlet.name)
+
+
+def _is_own(silence: Mapping[str, Any], inlet: Inlet) -> bool:
+    own = {"name": OWN, "value": inlet.name, "isRegex": False, "isEqual": True}
+    return own in silence["matchers"]
