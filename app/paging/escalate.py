@@ -39,7 +39,7 @@ from app.paging.recipients import LAST_RESORT, UNCONFIGURED, console, take_turns
 from app.paging.tables import pages
 from app.routing.quiet import ended
 from app.routing.quieting import Quieting, note_silenced, quiet_of
-from app.store import jobs
+from app.store import jobs, resources
 from app.store.database import Writing
 
 CLAIMED_AT_ONCE = 4
@@ -94,7 +94,11 @@ async def escalate(tx: Writing, job: jobs.Job, lease: Micros, quieting: Quieting
 
 async def _stays_quiet(tx: Writing, job: jobs.Job, incident: Incident, quieting: Quieting) -> bool:
     """Whether all of its alerts have a reason not to page now: then it is asked again when the first of them ends."""
-    found = await quiet_of(tx, await quieting.book(tx), incident)
+    book = await quieting.book(tx)
+    found = await quiet_of(tx, book, incident)
+    # A silence that is ended at this moment must find the incident quiet, or not be found by it.
+    if found is not None and await resources.config_held(tx) != book.version:
+        found = await quiet_of(tx, await quieting.book(tx), incident)
     if found is None:
         if incident.quiet_until is not None:
             said = ended(incident.open_alerts, incident.alerts)

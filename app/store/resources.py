@@ -181,6 +181,16 @@ async def touch_config(tx: Writing) -> None:
 
 
 _CONFIG_VERSION = select(instance.c.value).where(instance.c.name == "config_version")
+_CONFIG_HELD = _CONFIG_VERSION.with_for_update(read=True)
+
+
+async def config_held(tx: Writing) -> str:
+    """The version of the configuration, which nobody changes until this transaction ends.
+
+    For what is decided by the configuration and not asked again by itself: an edit then comes either before the decision,
+    and is seen, or after it, and sees what was decided.
+    """
+    return (await tx.conn.execute(_CONFIG_HELD)).scalar() or ""
 
 
 async def config_version(view: Reading) -> str:
