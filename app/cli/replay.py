@@ -116,7 +116,7 @@ async def _replayed(
                     named.setdefault(name, (item.key_digest, last))
         # What was held, or came back, at the end of the stream still pages.
         await theatre.passes_to(last + HOUR)
-        found = await theatre.world.store.read(result.document, named, theatre.told, base)
+        found = await theatre.world.store.read(result.document, named, base)
     incidents = len(set(found["alert_to_incident"].values()))
     took_s = steady.monotonic() - began_s
     found["figures"] = {"messages": many, "incidents": incidents, "seconds": (last - base) / SECOND, "took_s": took_s}

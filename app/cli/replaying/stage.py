@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -34,47 +33,29 @@ AT_ONCE = 64
 STOPPED_WITHIN_S = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A page that would have been sent."""
-
-    at: Micros
-    incident: int
-    urgent: bool
-    title: str
-
-
 class NoAddress(Address):
     """The person needs none."""
 
 
-@dataclass
-class Recorder:
-    """Takes each page, and sends none."""
+class Mute:
+    """Takes each message, and sends none: what went out is read from the pages."""
 
     kind: ClassVar[str] = "replay"
     title: ClassVar[str] = "Replay"
     limits: ClassVar[Limits] = Limits(title=300, text=4_000)
     Address: ClassVar[type[Address]] = NoAddress
 
-    clock: ReplayClock
-    told: list[Told] = field(default_factory=list)
-
     async def send(self, address: NoAddress, message: Message, outbound: Outbound) -> Outcome:
-        if message.incident is not None:
-            urgent = message.urgency == "high"
-            self.told.append(Told(self.clock.now(), message.incident, urgent, message.title))
         return Delivered()
 
 
 class Stage:
     """The process, and what came of the messages so far."""
 
-    def __init__(self, process: Process, clock: ReplayClock, recorder: Recorder, service_id: int) -> None:
+    def __init__(self, process: Process, clock: ReplayClock, service_id: int) -> None:
         self.process = process
         self.world = process.world
         self.clock = clock
-        self.told = recorder.told
         self._handlers = process.handlers
         self._service_id = service_id
         self._inlets: dict[str, Inlet] = {}
@@ -127,15 +108,14 @@ async def stage(
     clock = ReplayClock(now)
     settings = Settings.model_construct(database_url=f"sqlite:///{folder / 'replay.db'}")
     world = await open_world(settings, clock, ProcessIds(1), prepare=migrate)
-    recorder = Recorder(clock)
-    world.notifiers = {**world.notifiers, recorder.kind: recorder}
+    world.notifiers = {**world.notifiers, Mute.kind: Mute()}
     service_id = await _configured(world.store, first_page)
     for kind, document in documents.items():
         await world.store.write(resources.create, kind, document["name"], document, "replay")
     process = Process(world)
     process.supervisor.start("committer", world.committer.run)
     try:
-        yield Stage(process, clock, recorder, service_id)
+        yield Stage(process, clock, service_id)
     finally:
         world.committer.close()
         await process.supervisor.join("committer", STOPPED_WITHIN_S)
@@ -145,7 +125,7 @@ async def stage(
 
 async def _configured(store: Any, first_page: FirstPage) -> int:
     """Whoever is told, one level of them, and the service whose incidents they are."""
-    method = ContactMethod(id="m", kind=Recorder.kind, label="replay")
+    method = ContactMethod(id="m", kind=Mute.kind, label="replay")
     person = Person(name="on call", contact_methods=(method,)).model_dump(mode="json")
     told = await store.write(resources.create, "person", "on call", person, "replay")
     level = Level(targets=(Target(kind="person", id=str(told.id)),))
