@@ -174,10 +174,15 @@ class IncidentRules:
             )
         if state == "acknowledged" and ack_until is not None and ("ack_expiry", epoch, None) not in waiting:
             self.eyes.broken(f"incident {incident} is held until {ack_until}, and nothing will end that")
-        for (page,) in self.eyes.rows(
-            "SELECT id FROM pages WHERE incident_id = ? AND state = 'waiting' AND due_at > 0", incident
+        for page, bundle in self.eyes.rows(
+            "SELECT id, bundle_id FROM pages WHERE incident_id = ? AND state IN ('waiting', 'blocked') AND due_at > 0",
+            incident,
         ):
-            if ("deliver", None, page) not in waiting:
+            if bundle is not None:
+                sent = bool(self.eyes.rows("SELECT 1 FROM jobs WHERE kind = 'bundle' AND subject = ?", bundle))
+            else:
+                sent = ("deliver", None, page) in waiting
+            if not sent:
                 self.eyes.broken(f"page {page} waits, and nothing will send it")
         ((firing,),) = self.eyes.rows(
             "SELECT count(*) FROM alerts WHERE incident_id = ? AND resolved_at IS NULL", incident

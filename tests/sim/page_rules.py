@@ -16,6 +16,7 @@ from tests.sim.providers import Call
 
 _OVER = ("sent", "failed", "not_needed")
 _SENT = ("delivered", "accepted")
+_UNSENT = ("waiting", "blocked", "quarantined")
 FEWEST_TRIES = 3
 """A page that did not arrive, and was not refused, is tried so often at least."""
 HELD_WITHIN_S = 20.0
@@ -29,8 +30,8 @@ class PageRules:
     eyes: Eyes
     begun: dict[int, float] = field(default_factory=dict)
     """By attempt: the instant at which its begin was committed."""
-    tries: dict[int, tuple[int, Micros]] = field(default_factory=dict)
-    """By job: the try that is under way, and until when its worker holds the job."""
+    tries: dict[tuple[int, int], tuple[int, Micros]] = field(default_factory=dict)
+    """By job and page: the try that is under way, and until when its worker holds the job."""
     ended: set[int] = field(default_factory=set)
     """Tries whose outcome is written."""
     over: dict[int, str] = field(default_factory=dict)
@@ -38,13 +39,14 @@ class PageRules:
 
     def given_back(self, job: int) -> None:
         """A worker gave a job back: its try is not under way any more."""
-        self.tries.pop(job, None)
+        for key in [key for key in self.tries if key[0] == job]:
+            del self.tries[key]
 
     def attempt(self, attempt: int) -> None:
         """I3 inside, I4, I7: a try is one more than those before, all of which have ended, of a page somebody needs."""
-        ((page, number, started_at, late_s, state, due_at, epoch, incident),) = self.eyes.rows(
-            "SELECT a.page_id, a.number, a.started_at, a.late_s, p.state, p.due_at, p.epoch, p.incident_id "
-            "FROM attempts a JOIN pages p ON p.id = a.page_id WHERE a.id = ?",
+        ((page, number, started_at, late_s, state, due_at, epoch, incident, bundle),) = self.eyes.rows(
+            "SELECT a.page_id, a.number, a.started_at, a.late_s, p.state, p.due_at, p.epoch, p.incident_id, "
+            "p.bundle_id FROM attempts a JOIN pages p ON p.id = a.page_id WHERE a.id = ?",
             attempt,
         )
         self.begun[attempt] = self.eyes.time()
@@ -53,7 +55,7 @@ class PageRules:
             self.eyes.broken(
                 f"page {page} was begun {self.begun[attempt] - held_since:.0f} s after paging was held back"
             )
-        self._one_at_a_time(attempt, page)
+        self._one_at_a_time(attempt, page, bundle)
         before = self.eyes.rows(
             "SELECT number, outcome FROM attempts WHERE page_id = ? AND id <> ? ORDER BY number", page, attempt
         )
@@ -63,20 +65,23 @@ class PageRules:
             if row[1] not in ("unknown", "try_again"):
                 self.eyes.broken(f"page {page}: try {number} was begun though try {row[0]} is {row[1]}")
         ((now_epoch, now_state),) = self.eyes.rows("SELECT epoch, state FROM incidents WHERE id = ?", incident)
-        if state not in ("waiting", "quarantined") or now_state != "triggered" or epoch != now_epoch:
+        if state not in _UNSENT or now_state != "triggered" or epoch != now_epoch:
             self.eyes.broken(
                 f"page {page} ({state}) was begun while its incident was {now_state}, epoch {epoch} of {now_epoch}"
             )
-        if late_s != max(0, started_at - due_at) // SECOND:
+        # A message with many pages is as late as the one that waits longest.
+        own_s = max(0, started_at - due_at) // SECOND
+        if late_s < own_s or (bundle is None and late_s != own_s):
             self.eyes.broken(
                 f"page {page}: begun {(started_at - due_at) / SECOND:.1f} s after it was due, marked {late_s}"
             )
 
-    def _one_at_a_time(self, attempt: int, page: int) -> None:
+    def _one_at_a_time(self, attempt: int, page: int, bundle: int | None) -> None:
         """Nobody begins a try while another's is under way, until that one's claim has ended."""
-        ((job, lease_until),) = self.eyes.rows("SELECT id, lease_until FROM jobs WHERE once = ?", f"page:{page}")
-        before, held_until = self.tries.get(job, (0, 0))
-        self.tries[job] = (attempt, lease_until)
+        name = f"page:{page}" if bundle is None else f"bundle:{bundle}"
+        ((job, lease_until),) = self.eyes.rows("SELECT id, lease_until FROM jobs WHERE once = ?", name)
+        before, held_until = self.tries.get((job, page), (0, 0))
+        self.tries[job, page] = (attempt, lease_until)
         if before and before not in self.ended and held_until > self.eyes.wall() + SKEW:
             self.eyes.broken(
                 f"page {page} was tried again while a try was under way, {(held_until - self.eyes.wall()) / SECOND:.1f} s early"
@@ -157,9 +162,7 @@ class PageRules:
             self.eyes.broken(f"page {page} is called sent ({outcome}), and no provider ever took it")
 
     def called(self, call: Call, wall: Micros) -> None:
-        """I3 and I5 as a provider and a person see it. Notices are no pages."""
-        if not call.incident:
-            return
+        """I3 and I5 as a provider and a person see it."""
         page = int(call.page.removeprefix("tocsin-"))
         rows = self.eyes.rows("SELECT id, outcome FROM attempts WHERE page_id = ? ORDER BY number", page)
         if not rows:

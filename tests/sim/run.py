@@ -16,7 +16,7 @@ import random
 import traceback
 from collections import deque
 from contextvars import Context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -43,6 +43,8 @@ LOOK_EVERY_S = 600.0
 PROMPT_S = 120.0
 """A job that is due is taken within this, unless something is wrong: a lease of a dead worker, and the next look."""
 LAST_LINES = 60
+BUNDLE = "tocsin-bundle-"
+"""How the id of a message with many pages begins."""
 
 EXPECTED = frozenset({"incident_undelivered", "notifier_failed", "paging_held", "synthetic_page_failed"})
 """Errors in the log that are what the script asked for."""
@@ -152,12 +154,27 @@ class Run:
         self.rules.check(changed)
 
     def _called(self, call: Call, message: Message) -> None:
-        self.book.called(call)
         answer = type(call.answer).__name__ if call.answer else "no answer"
         self.say(f"{call.kind} for {call.to}: #{call.incident} {call.page} [{call.mode}] {answer}, late {call.late_s}")
-        self.rules.called(call)
+        for one in self._pages_of(call):
+            self.book.called(one)
+            self.rules.called(one)
         if call.delivered and call.incident and call.kind != "console":
             people.paged(self, call, message)
+
+    def _pages_of(self, call: Call) -> list[Call]:
+        """A bundle is one call for each page that is under way in it; a notice is none."""
+        if call.incident:
+            return [call]
+        if not call.page.startswith(BUNDLE):
+            return []
+        found = self.disk.rows(
+            "SELECT p.id, i.number FROM pages p JOIN incidents i ON i.id = p.incident_id "
+            "JOIN attempts a ON a.page_id = p.id AND a.outcome IS NULL "
+            "WHERE p.bundle_id = ? AND p.state IN ('waiting', 'blocked', 'quarantined') ORDER BY p.id",
+            int(call.page.removeprefix(BUNDLE)),
+        )
+        return [replace(call, page=f"tocsin-{page}", incident=number) for page, number in found]
 
     def logged(self, entry: dict[str, Any]) -> None:
         """A line of Tocsin's log that speaks of a fault of its own."""
@@ -260,7 +277,8 @@ class Run:
         while left and self.loop.time() < until:
             await asyncio.sleep(120)
             left = self.disk.rows(
-                "SELECT count(*) FROM jobs WHERE kind IN ('escalate', 'deliver') OR due_at <= ?", self.watch.now()
+                "SELECT count(*) FROM jobs WHERE kind IN ('escalate', 'deliver', 'bundle') OR due_at <= ?",
+                self.watch.now(),
             )[0][0]
         if left:
             self.break_rule(f"{left} jobs are still there {DRAIN_S / 3_600:.0f} h after the last fault")
