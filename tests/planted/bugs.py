@@ -56,9 +56,9 @@ INGEST = (
     ),
     Bug(
         "an alert that ended and came again in one transaction stays counted",
-        "app/dedup/placing.py",
-        '    episode.incident_id = work.new[episode.id]["incident_id"] = incident.id\n',
-        '    work.new[episode.id]["incident_id"] = work.known[item.key_digest].incident_id = incident.id\n',
+        "app/dedup/joining.py",
+        '    one.episode.incident_id = one.row["incident_id"] = incident.id\n',
+        '    one.row["incident_id"] = work.known[one.item.key_digest].incident_id = incident.id\n',
         tests=("tests/stories/test_ingest.py",),
     ),
     Bug(
@@ -70,7 +70,7 @@ INGEST = (
     Bug(
         "the first page of a new incident has no job",
         "app/dedup/placing.py",
-        "        await jobs.add(tx, first_pages)\n",
+        "    await jobs.add(tx, made)\n",
         "",
     ),
 )
