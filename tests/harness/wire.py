@@ -13,6 +13,8 @@ import uvicorn
 from app.server import Tocsin
 from tests.harness.town import Town
 
+TOGETHER = {"grouping": {"by": "service"}}
+"""A service whose alerts are one incident: what is told here is how each alert came in."""
 TLS = Path(__file__).parent.parent / "data" / "tls"
 
 

@@ -15,14 +15,14 @@ import pytest
 
 from app.clock import MINUTE, iso
 from tests.harness.town import Resident, Sender, Town, town
-from tests.harness.wire import listening
+from tests.harness.wire import TOGETHER, listening
 
 DATA = Path(__file__).parent.parent / "data" / "alertmanager"
 
 
 async def _checkout(story: Town) -> tuple[Resident, Sender]:
     ana = await story.person("Ana")
-    service = await story.service("checkout", await story.policy([[ana]], delay_s=3_600))
+    service = await story.service("checkout", await story.policy([[ana]], delay_s=3_600), **TOGETHER)
     return ana, await story.integration("alertmanager", service)
 
 

@@ -17,14 +17,14 @@ from apprise.plugins import opsgenie as apprise_opsgenie
 
 from app.clock import MINUTE, iso, to_datetime
 from tests.harness.town import Resident, Sender, Town, town
-from tests.harness.wire import listening
+from tests.harness.wire import TOGETHER, listening
 
 DATA = Path(__file__).parent.parent / "data" / "opsgenie"
 
 
-async def _checkout(story: Town, **service: Any) -> tuple[Resident, Sender]:
+async def _checkout(story: Town) -> tuple[Resident, Sender]:
     ana = await story.person("Ana")
-    made = await story.service("checkout", await story.policy([[ana]], delay_s=3_600), **service)
+    made = await story.service("checkout", await story.policy([[ana]], delay_s=3_600), **TOGETHER)
     return ana, await story.integration("opsgenie", made)
 
 

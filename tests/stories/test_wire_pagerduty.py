@@ -15,7 +15,7 @@ from apprise.plugins import pagerduty as apprise_pagerduty
 
 from tests.harness.api_world import api
 from tests.harness.town import Resident, Sender, Town, town
-from tests.harness.wire import listening, trusting
+from tests.harness.wire import TOGETHER, listening, trusting
 
 DATA = Path(__file__).parent.parent / "data" / "pagerduty"
 V1 = "/generic/2010-04-15/create_event.json"
@@ -24,7 +24,7 @@ NAGIOS = "/nagios/2010-04-15/create_event"
 
 async def _checkout(story: Town, **settings: Any) -> tuple[Resident, Sender]:
     ana = await story.person("Ana")
-    service = await story.service("checkout", await story.policy([[ana]], delay_s=3_600))
+    service = await story.service("checkout", await story.policy([[ana]], delay_s=3_600), **TOGETHER)
     return ana, await story.integration("pagerduty", service, **settings)
 
 
