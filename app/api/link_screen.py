@@ -192,6 +192,8 @@ def _lasted(incident: Incident, now: Micros) -> str:
 _NOTICES: dict[Said, tuple[tuple[str, ...], str]] = {
     "already": (("mine", "yours", "over", "open"), "You had done that already. Nothing was changed."),
     "escalated": (("open",), "The next level is being paged now."),
+    "asked": (("mine", "yours", "open"), "The people of the next level are asked to join you. You still have it."),
+    "alone": (("mine", "yours", "open"), "Nobody else of the policy can be asked. Nothing was changed."),
     "held": (("theirs",), "Somebody was faster: nothing was changed. You can take it over."),
     "each": (
         ("open",),
@@ -230,6 +232,7 @@ def _others(incident: Incident, link: Link, secret: str, state: Standing) -> dic
         "escalate": links.beside(secret, link, "escalate", incident.epoch),
         # Somebody else's incident is not silenced over their head: take it over first.
         "snooze": "" if state.look == "theirs" else links.beside(secret, link, "snooze", incident.epoch),
+        "help": links.beside(secret, link, "help") if state.look in ("mine", "yours") and link.person_id else "",
     }
 
 

@@ -22,6 +22,7 @@ from app.paging import joining, joint, redirect
 from app.paging.links import Expired, Link
 from app.store import resources
 from app.store.database import Reading, Writing
+from app.store.resources import Refused
 
 Said = Literal[
     "acknowledged",
@@ -32,18 +33,20 @@ Said = Literal[
     "resolved",
     "joined",
     "declined",
+    "asked",
+    "alone",
     "already",
     "held",
     "each",
     "stale",
     "over",
 ]
-"""`counted`: acknowledged for oneself, and others must too. `already`: the same person had done just that. `over`: the
-incident is no longer open. `each`: it is not known whose acknowledgement it would be. Those and `held`, `stale` changed
-nothing."""
+"""`counted`: acknowledged for oneself, and others must too. `alone`: nobody else can be asked. `already`: the same person had done just that. `over`: the
+incident is no longer open. `each`: it is not known whose acknowledgement it would be. Those and `alone`, `held`, `stale`
+changed nothing."""
 
 DONE: frozenset[Said] = frozenset(
-    {"acknowledged", "counted", "taken_over", "snoozed", "escalated", "resolved", "joined", "declined"}
+    {"acknowledged", "counted", "taken_over", "snoozed", "escalated", "resolved", "joined", "declined", "asked"}
 )
 """Answers after which something is different."""
 
@@ -123,6 +126,15 @@ async def _act(tx: Writing, incident: Incident, link: Link, wish: Wish) -> Said:
             accept = link.action == "join"
             await joining.reply(tx, link.number, link.actor, link.person_id, accept=accept)
             return "joined" if accept else "declined"
+        case "help":
+            return await _help(tx, link)
+
+
+async def _help(tx: Writing, link: Link) -> Said:
+    try:
+        return "asked" if await joining.ask_next(tx, link.number, link.actor, link.person_id or 0) else "already"
+    except Refused:
+        return "alone"
 
 
 async def _joins(tx: Writing, incident: Incident, link: Link) -> None:

@@ -11,12 +11,13 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
+from app.clock import MINUTE, Micros
 from app.incidents import ledger
 from app.incidents.incident import Entry, Incident
 from app.incidents.respond import NoSuchIncident
 from app.incidents.states import OPEN_STATES
 from app.incidents.tables import responders
-from app.paging.course import MOST_GIVEN, NOTHING
+from app.paging.course import MOST_GIVEN, NOTHING, rules_of
 from app.paging.escalate import begin_again, write_pages
 from app.paging.joint import end_pages
 from app.paging.plan import LevelPlan, plan_level
@@ -27,6 +28,7 @@ from app.store.database import Reading, Writing
 from app.store.resources import Refused
 
 MAX_MESSAGE = 500
+PRESSED_TWICE: Micros = MINUTE
 _C = responders.c
 
 
@@ -61,6 +63,28 @@ async def ask(tx: Writing, number: int, actor: str, people: Sequence[int], messa
     said = f"asked {', '.join(plan.people.values())} to join{words}{missed}"
     await ledger.record(tx, [(incident.id, Entry("responders_asked", actor, said))])
     return incident
+
+
+async def ask_next(tx: Writing, number: int, actor: str, person_id: int) -> bool:
+    """Asks the people of the next level that has others than this person and those who were asked; after the last the first.
+
+    Answers whether somebody was asked just now: a button pressed twice asks once.
+    Raises NoSuchIncident, Refused (`nobody_else`).
+    """
+    incident = await open_incident(tx, number, "be joined")
+    question = select(_C.person_id, _C.asked_by, _C.asked_at).where(_C.incident_id == incident.id, _C.kind == "asked")
+    rows = (await tx.conn.execute(question)).all()
+    if any(row.asked_by == actor and row.asked_at > tx.now - PRESSED_TWICE for row in rows):
+        return False
+    known = {person_id, *(row.person_id for row in rows)}
+    policy = (await rules_of(tx, incident)).policy
+    levels = policy.levels if policy else ()
+    for level in (*levels[incident.level :], *levels[: incident.level]):
+        plan = plan_level(await find(tx, level.targets), "high", known)
+        if plan.people:
+            await ask(tx, number, actor, list(plan.people))
+            return True
+    raise Refused("nobody_else", f"nobody else of the policy of #{number} can be asked")
 
 
 async def open_incident(tx: Writing, number: int, what: str) -> Incident:

@@ -17,7 +17,7 @@ from app.paging.tokens import Expired, Forged, LinkError, opened, signed
 
 __all__ = ["ACTIONS", "Expired", "Forged", "Link", "LinkAction", "LinkError", "beside", "make", "read", "write"]
 
-LinkAction = Literal["acknowledge", "resolve", "escalate", "snooze", "join", "decline"]
+LinkAction = Literal["acknowledge", "resolve", "escalate", "snooze", "join", "decline", "help"]
 ACTIONS: tuple[LinkAction, ...] = get_args(LinkAction)
 """Their order is part of the format: add at the end only."""
 

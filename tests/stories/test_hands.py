@@ -208,6 +208,30 @@ async def test_who_was_asked_and_acknowledges_instead_has_answered(database: str
         assert [one["state"] for one in (await asked.reader.get("/incidents/1/responders"))["items"]] == ["accepted"]
 
 
+async def test_who_needs_help_at_night_asks_the_next_level_with_one_press_and_keeps_it(database: str) -> None:
+    async with api(database) as asked:
+        ana, ben, lea = await people(asked, "Ana", "Ben", "Lea")
+        await opened(asked, level(ana), level(ana, ben), level(lea))
+        await ana.is_paged("Shop")
+        await presses(ana, "Acknowledge")
+        answer = await presses(ana, "Ask the next level to join")
+        assert "You still have it" in answer.text
+        await ben.is_paged("Shop")
+        await presses(ana, "Ask the next level to join")
+        await lea.is_not_paged(), "a button pressed twice asks once"
+        await asked.story.passes(minutes=2)
+        await presses(ana, "Ask the next level to join")
+        await lea.is_paged("Shop")
+        await asked.story.passes(minutes=2)
+        url = "/" + ana.last["url"].split("/", 3)[3]
+        shown = await ana.story.web.get(url, headers=BROWSER)
+        token = re.search(r'action="\./([^"]+)"[^>]*>\s*<button>Ask the next level', shown.text)
+        assert token
+        answer = await ana.story.web.post(f"/a/{token[1]}", headers=FORM)
+        assert "Nobody else of the policy can be asked" in answer.text
+        assert (await asked.story.incident()).acknowledged_by == "Ana"
+
+
 async def test_it_is_given_to_people_and_the_policy_follows_when_they_do_not_answer(database: str) -> None:
     async with api(database) as asked:
         ana, ben = await people(asked, "Ana", "Ben")
