@@ -355,4 +355,94 @@ ON_CALL = (
     ),
 )
 
-BUGS: tuple[Bug, ...] = INGEST + QUEUE + ESCALATION + DELIVERY + ANSWERS + HOLDING + ON_CALL
+_HANDS = ("tests/stories/test_hands.py",)
+_WHO = ("tests/stories/test_who_is_told.py",)
+
+WHO_IS_TOLD = (
+    Bug(
+        "who has acknowledged for themselves is paged on",
+        "app/paging/joint.py",
+        '    await end_pages(tx, incident, person_id, f"{actor} had it before this page was due")\n',
+        "",
+        tests=_HANDS,
+    ),
+    Bug(
+        "the first of several acknowledges for all",
+        "app/paging/joint.py",
+        '    others = [row.name for row in asked if row.state == "waiting" and row is not mine]\n',
+        "    others: list[str] = []\n",
+        tests=_HANDS,
+    ),
+    Bug(
+        "nobody is left to acknowledge, and it counts as acknowledged",
+        "app/paging/joint.py",
+        "    if incident.awaiting or not had:\n",
+        "    if incident.awaiting:\n",
+        tests=_HANDS,
+    ),
+    Bug(
+        "a sender acknowledges for people who must",
+        "app/dedup/placing.py",
+        "    if not incident.awaiting:\n        return acknowledge",
+        "    if True:\n        return acknowledge",
+        tests=_HANDS,
+    ),
+    Bug(
+        "an acknowledgement ends the pages of who was asked to join",
+        "app/paging/deliver.py",
+        "    if page.level == ASKED:\n        return incident.state in OPEN_STATES\n",
+        "",
+        tests=_HANDS,
+    ),
+    Bug(
+        "a turn in a team is not written down",
+        "app/paging/escalate.py",
+        "        await take_turns(tx, each.plan.turns)\n",
+        "",
+        tests=_WHO,
+    ),
+    Bug(
+        "another policy begins in its middle",
+        "app/paging/escalate.py",
+        "    if follows_another(incident, rules):\n",
+        "    if False:\n",
+        tests=_WHO,
+    ),
+    Bug(
+        "an edit changes the time of what was told",
+        "app/paging/course.py",
+        "    return LastTold(incident.told_s or DELAY_S,",
+        "    return LastTold(DELAY_S,",
+        tests=_WHO,
+    ),
+    Bug(
+        "what somebody wants told waits for support hours",
+        "app/paging/course.py",
+        "    if assigned:\n        rules = replace(rules, waits_until=None)\n",
+        "",
+        tests=_WHO,
+    ),
+    Bug(
+        "who was told mildly is not told anew when it becomes graver",
+        "app/dedup/placing.py",
+        "    await jobs.add(tx, _begin_anew(work))\n",
+        "",
+        tests=_WHO,
+    ),
+    Bug(
+        "a page is not as urgent as its case says",
+        "app/paging/escalate.py",
+        '            "urgency": rules.urgency,\n',
+        "",
+        tests=_WHO,
+    ),
+    Bug(
+        "high urgency waits for the end of quiet hours",
+        "app/people/person.py",
+        '    return urgency == "low" and not any(',
+        "    return not any(",
+        tests=("tests/unit/test_paging_rules.py",),
+    ),
+)
+
+BUGS: tuple[Bug, ...] = INGEST + QUEUE + ESCALATION + DELIVERY + ANSWERS + HOLDING + ON_CALL + WHO_IS_TOLD
