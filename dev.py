@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str, list[list[str]]]] = {
     "bench": (DEV, "measure ingest and page latency: python3 dev.py bench --help", [["-m", "bench"]]),
     "bench-oncall": (DEV, "measure who is on call, beside two libraries", [["-m", "bench.oncall"]]),
     "bench-queue": (DEV, "measure the queue with a million jobs waiting", [["-m", "bench.queue"]]),
+    "bench-routing": (DEV, "measure rules, silences and inhibition", [["-m", "bench.routing"]]),
     "python": (DEV, "the environment's Python, with everything installed", [[]]),
 }
 

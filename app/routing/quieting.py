@@ -25,8 +25,8 @@ from app.store import bulk
 from app.store.database import Reading, Writing
 from app.store.resources import config_version, listed
 
-PART = 500
-"""Open alerts that are read at a time."""
+FIRST, PART = 10, 500
+"""Open alerts that are read at first, and then at a time: mostly one of the newest pages, and the rest is not read."""
 
 
 class Quieting:
@@ -76,7 +76,17 @@ async def _named(view: Reading, book: Book, silences: Sequence[tuple[int, Silenc
 async def read_inhibitions(view: Reading) -> Inhibitions:
     """All rules of inhibition that are enabled."""
     found = ((one.id, Inhibition.model_validate(one.document)) for one in await listed(view, "inhibition"))
-    return Inhibitions([Inhibiting.of(item, rule) for item, rule in found if rule.enabled])
+    ready = [Inhibiting.of(item, rule) for item, rule in found if rule.enabled]
+    return Inhibitions(ready, await _calls(view) if any(rule.needs for rule in ready) else None)
+
+
+async def _calls(view: Reading) -> dict[str, list[str]]:
+    """Which services each needs, by all graphs that are declared."""
+    calls: dict[str, list[str]] = {}
+    for graph in await listed(view, "graph"):
+        for name, node in graph.document["services"].items():
+            calls.setdefault(name, []).extend(node["calls"])
+    return calls
 
 
 _ALERTS = (
@@ -97,17 +107,17 @@ async def quiet_of(view: Reading, book: Book, incident: Incident, at: Micros | N
     if not book or not incident.open_alerts or (incident.service_id or 0) < 0:
         return None
     reasons: list[Reason] = []
-    before = 2**63 - 1
+    before, part = 2**63 - 1, FIRST
     while True:
-        asked = {"incident": incident.id, "before": before, "part": PART}
+        asked = {"incident": incident.id, "before": before, "part": part}
         rows = (await view.conn.execute(_OPEN, asked)).mappings().all()
         found = await reasons_of(view, book, [alert_of(book, row) for row in rows], view.now if at is None else at)
         if found is None:
             return None
         reasons += found
-        if len(rows) < PART:
+        if len(rows) < part:
             return quieted(reasons) if reasons else None
-        before = rows[-1]["id"]
+        before, part = rows[-1]["id"], PART
 
 
 async def alerts_after(view: Reading, book: Book, after: int, part: int) -> tuple[list[OpenAlert], int | None]:

@@ -82,3 +82,21 @@ async def test_a_rule_that_can_never_match_is_refused(database: str) -> None:
 
         assert "`source` can never match" in await refused(source=['a="1"', 'a="2"'])
         assert "RE2" in await refused(target=['a=~"(?=x)"'])
+
+
+async def test_what_is_down_explains_the_services_above_it(database: str) -> None:
+    """By the declared graph: the shop needs orders, which needs the database."""
+    async with api(database) as asked:
+        ana, alerts = await _cluster(asked)
+        services = {"shop": {"calls": ["orders"]}, "orders": {"calls": ["db"]}, "db": {}, "mail": {}}
+        await asked.admin.create("graphs", {"name": "all", "services": services})
+        said = {"name": "down", "source": ['alertname="Down"'], "target": ['alertname="Slow"'], "needs": "service"}
+        await asked.admin.create("inhibitions", said)
+        await alerts.fires("Down", service="db")
+        await ana.is_paged("Down")
+        await alerts.fires("Slow", service="shop")
+        await ana.is_not_paged()
+        await alerts.fires("Slow", service="mail")
+        await ana.is_paged("Slow")
+        await alerts.resolves("Down", service="db")
+        await ana.is_paged("Slow")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from app.clock import HOUR, MINUTE, iso
+from app.routing import alertmanager
 from tests.harness.api_world import Asked, api
 from tests.harness.town import Resident, Sender, Town
 
@@ -201,3 +204,37 @@ async def test_a_rule_holds_a_page_until_it_has_fired_for_a_while(database: str)
         await alerts.resolves("CpuBusy")
         await story.passes(minutes=4)
         await ana.is_paged("CpuHigh")
+
+
+async def test_alertmanagers_silences_are_these(database: str) -> None:
+    """As a client of Alertmanager puts, renews, changes and expires one."""
+    async with api(database) as asked:
+        story = asked.story
+        ana, alerts, _ = await _shop(asked)
+        now = story.clock.now()
+        over = [{"name": "alertname", "value": "Disk.*", "isRegex": True}]
+        sent = alertmanager.Sent(over, now - MINUTE, now + HOUR, "ana@example.org", "disk swap")
+        made = await story.store.write(alertmanager.put, sent, "api key am")
+        (shown,) = await story.store.read(alertmanager.listed)
+        assert (shown["id"], shown["status"]) == (str(made.id), {"state": "active"})
+        assert shown["matchers"] == [{"name": "alertname", "value": "Disk.*", "isRegex": True, "isEqual": True}]
+        assert (shown["createdBy"], shown["comment"]) == ("ana@example.org (api key am)", "disk swap")
+        assert (shown["startsAt"], shown["endsAt"]) == (iso(now), iso(now + HOUR))
+        await alerts.fires("DiskFull")
+        await ana.is_not_paged()
+
+        longer = alertmanager.Sent(over, now - MINUTE, now + 2 * HOUR, "ana@example.org", "slower", str(made.id))
+        assert (await story.store.write(alertmanager.put, longer, "api key am")).id == made.id
+        other = [{"name": "alertname", "value": "DiskFull", "isEqual": True}]
+        changed = alertmanager.Sent(other, now, now + 2 * HOUR, "", "narrower", str(made.id))
+        replaced = await story.store.write(alertmanager.put, changed, "api key am")
+        assert replaced.id != made.id
+        await ana.is_not_paged()
+        states = [(one["id"], one["status"]["state"]) for one in await story.store.read(alertmanager.listed)]
+        assert states == [(str(made.id), "expired"), (str(replaced.id), "active")]
+        await story.store.write(alertmanager.expire, str(replaced.id), "api key am")
+        story.world.wake.set()
+        await ana.is_paged("DiskFull")
+        for wrong in ("77", "6e0f1d2c-uuid", ""):
+            with pytest.raises(alertmanager.NoSuchSilence):
+                await story.store.write(alertmanager.expire, wrong, "x")

@@ -14,7 +14,7 @@ async def test_the_requests_of_the_page_are_taken(database: str) -> None:
         checkout = await story.service("checkout", await story.policy([[ana]]), tags=["rack-7"])
         alerts = await story.integration("alertmanager", checkout)
         now = story.clock.now()
-        made, preview, window, everything, inhibition = await send(
+        made, preview, window, everything, inhibition, above = await send(
             asked, "silences.md", LATER=iso(now + 2 * HOUR), NEXT_MONTH=iso(now + 30 * DAY)
         )
         assert (preview["looked_at"], preview["alerts"]) == (0, 0)
@@ -25,6 +25,7 @@ async def test_the_requests_of_the_page_are_taken(database: str) -> None:
         assert f"silence '{made['name']}'" in str((await story.incident()).quiet_because)
         assert window["repeats"]["time_zone"] == "Europe/Berlin"
         assert inhibition["equal"] == ["cluster", "node"]
+        assert above["needs"] == "service"
         await asked.responder.post(f"/silences/{made['id']}/end")
         await asked.responder.post(f"/silences/{window['id']}/end")
         await ana.is_paged("DiskFull")

@@ -176,6 +176,32 @@ def test_inhibition_means_what_alertmanagers_does(
     assert inhibits(one, source, target) is holds
 
 
+@pytest.mark.parametrize(
+    ("target", "source", "holds"),
+    [
+        ("Shop", "db", True),  # through orders; a name in any case
+        ("shop", "orders", True),
+        ("orders", "shop", False),  # what is above explains nothing below
+        ("shop", "shop", False),
+        ("mail", "db", False),
+        ("unknown", "db", False),
+    ],
+)
+def test_what_is_down_explains_what_needs_it(target: str, source: str, holds: bool) -> None:
+    said = {"name": "r", "source": ['alertname="Down"'], "target": ['alertname="Slow"'], "needs": "service"}
+    one = Inhibiting.of(1, Inhibition.model_validate(said))
+    known = Inhibitions([one], {"shop": ["Orders"], "orders": ["db", "cache"], "mail": ["cache"]})
+    mine = {side.digest for side in known.as_target({"alertname": "Slow", "service": target})}
+    (theirs,) = known.as_source({"alertname": "Down", "service": source})
+    assert (theirs.digest in mine) is holds
+
+
+def test_of_a_service_that_needs_very_many_the_nearest_are_asked() -> None:
+    calls = {f"s{place}": [f"s{place + 1}"] for place in range(1_000)}
+    needed = Inhibitions((), calls).needed("s0")
+    assert (len(needed), needed[0], needed[-1]) == (100, "s1", "s100")
+
+
 def test_a_quiet_incident_says_why_and_is_asked_again_when_the_first_reason_ends() -> None:
     reasons = [
         Reason("silence", 1, 5 * HOUR, "silence 's'"),
