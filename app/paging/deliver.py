@@ -167,11 +167,13 @@ async def begin(tx: Writing, job: jobs.Job, desk: Desk) -> Try | None:
 
 async def set_aside(tx: Writing, page: Any, incident: Incident, shut: Shut, rank: int) -> None:
     """The page waits for its provider. Its person's next way does not wait for that, when it is long."""
-    waits_long = shut.broken or shut.until - tx.now > BESIDE
-    held = {"outcome": "held", "detail": shut.reason[:MAX_DETAIL]}
-    state = "blocked" if shut.broken and page.state == "waiting" else page.state
-    await tx.conn.execute(update(pages).where(pages.c.id == page.id).values(state=state, **held))
-    if waits_long and page.state == "waiting":
+    long = shut.broken or (shut.until - tx.now > BESIDE and page.outcome in NOTHING_STARTED)
+    goes_on = long and page.state == "waiting"
+    values = {"detail": clean(shut.reason)[:MAX_DETAIL]}
+    if goes_on:
+        values |= {"outcome": "held", "state": "blocked" if shut.broken else page.state}
+    await tx.conn.execute(update(pages).where(pages.c.id == page.id).values(**values))
+    if goes_on:
         await say(tx, page, "page_held", shut.reason)
         await start_next_way(tx, page, incident, rank)
 

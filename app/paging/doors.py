@@ -139,12 +139,6 @@ class Doors:
                 door.circuit = breaker.went_well(door.circuit)
         self._measure(door, before)
 
-    def broken(self) -> list[tuple[str, str]]:
-        """Providers that are not called now: name, and why."""
-        return sorted(
-            (door.name, door.circuit.reason) for door in self._doors.values() if door.circuit.state != "closed"
-        )
-
     def _leave(self, job: int) -> _Door | None:
         door = self._inside.pop(job, None)
         if door is not None:

@@ -65,7 +65,8 @@ pages = Table(
 )
 """`state`: waiting (its time has not come, or a try is due), sent (delivered or accepted), failed (refused, or tries ran
 out), blocked (its provider does not work: counts as failed, and is tried on), quarantined (it can't even be tried: the
-same), not_needed (somebody had it before its time). `outcome` held: it waits for its provider. A `fallback` waits without a due job until the one before it failed. Pages of one incident are numbered from 1 without gaps.
+same), not_needed (somebody had it before its time). `outcome` held: it waits so long for its provider that its
+person's next way was started. A `fallback` waits without a due job until the one before it failed. Pages of one incident are numbered from 1 without gaps.
 With a `bundle_id` it goes out in that bundle, not by itself."""
 
 team_turns = Table(

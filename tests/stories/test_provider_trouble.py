@@ -99,6 +99,19 @@ async def test_an_acknowledgement_ends_what_waits_for_a_provider(database: str) 
         }
 
 
+async def test_a_page_that_waited_its_turn_and_is_refused_is_followed_by_the_next_way_at_once(database: str) -> None:
+    async with town(database, provider_pace=("webhook=1:1",)) as story:
+        story.provider.by_path["/push"] = Answering(404)
+        ben = await story.person("Ben")
+        ana = await reached_by(story, "Ana", story.provider.url("/push"), story.provider.url("/ana"))
+        alerts = await story.integration("alertmanager", await story.service("s", await story.policy([[ben, ana]])))
+        await alerts.fires("DiskFull")
+        await story.passes(8)
+        await ben.is_paged("DiskFull")
+        await ana.is_paged("DiskFull")
+        await ana.acknowledges()
+
+
 async def test_a_short_budget_delays_and_loses_nothing(database: str) -> None:
     """A provider that takes one message a second: ten pages leave within about nine seconds, each once."""
     async with town(database, provider_pace=("webhook=1:1",)) as story:
