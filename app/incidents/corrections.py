@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import insert, select, text
 
 from app.incidents import incident as moves
-from app.incidents import ledger
+from app.incidents import ledger, turn
 from app.incidents.incident import Entry, Incident
 from app.incidents.priority import worse
 from app.incidents.respond import NoSuchIncident
@@ -37,7 +37,7 @@ async def merge(tx: Writing, number: int, actor: str, into: int) -> Incident:
     gone, kept = await _both(tx, number, into)
     _refuse_ended(kept, "merge into it")
     told = moves.merge(gone, kept, actor, f"{actor} says that they are one")
-    raised = moves.raise_severity(kept, gone.severity, f"#{gone.number} was {gone.severity}")
+    raised = await _raised(tx, kept, gone.severity, f"#{gone.number} was {gone.severity}")
     await tx.conn.execute(_MOVE_ALL, {"into": kept.id, "gone": gone.id})
     await _write(tx, position, kept, {"what": "merge", "gone": gone.id, "scope": await _scope(tx, kept)})
     await ledger.save(tx, [gone, kept])
@@ -71,7 +71,7 @@ async def move(tx: Writing, number: int, actor: str, alert_ids: Sequence[int], i
         is_open = int(row["resolved_at"] is None)
         source.alerts, target.alerts = source.alerts - 1, target.alerts + 1
         source.open_alerts, target.open_alerts = source.open_alerts - is_open, target.open_alerts + is_open
-        raised = moves.raise_severity(target, row["severity"], f"{row['title']} is {row['severity']}")
+        raised = await _raised(tx, target, row["severity"], f"{row['title']} is {row['severity']}")
         if raised:
             await ledger.record(tx, [(target.id, raised)])
         await tx.conn.execute(_MOVE_ONE, {"into": target.id, "id": row["id"], "because": _because(actor, source)})
@@ -93,6 +93,14 @@ async def move(tx: Writing, number: int, actor: str, alert_ids: Sequence[int], i
         ],
     )
     return target
+
+
+async def _raised(tx: Writing, incident: Incident, severity: str, because: str) -> Entry | None:
+    """It may become graver by what it takes over; then whoever was told mildly is told anew."""
+    raised = moves.raise_severity(incident, severity, because)
+    if raised and raised.detail.get("restart"):
+        await jobs.add(tx, [jobs.NewJob("escalate", incident.id, tx.now, {"epoch": incident.epoch}, rank=turn.FIRST)])
+    return raised
 
 
 async def pin(tx: Writing, number: int, actor: str, *, pinned: bool) -> Incident:

@@ -296,7 +296,8 @@ async def write_pages(
 
 
 async def _pages_before(tx: Writing, incident: Incident) -> int:
-    if incident.epoch == 1 and incident.escalation == "waiting":
+    # Nothing was told yet, and nothing has changed it since: somebody may be asked to join before its first level is told.
+    if incident.epoch == 1 and incident.escalation == "waiting" and incident.updated_at == incident.opened_at:
         return 0
     count = select(func.count()).where(pages.c.incident_id == incident.id)
     return int((await tx.conn.execute(count)).scalar_one())

@@ -18,7 +18,7 @@ from app.incidents.respond import NoSuchIncident
 from app.incidents.states import OPEN_STATES
 from app.incidents.tables import responders
 from app.paging.course import MOST_GIVEN, NOTHING, rules_of
-from app.paging.escalate import begin_again, write_pages
+from app.paging.escalate import write_pages
 from app.paging.joint import end_pages
 from app.paging.plan import LevelPlan, plan_level
 from app.paging.policy import Target
@@ -40,8 +40,6 @@ async def ask(tx: Writing, number: int, actor: str, people: Sequence[int], messa
         raise Refused("asked_already", f"{', '.join(open_)} was asked to join #{number} already")
     words = f": {message.strip()[:MAX_MESSAGE]}" if message.strip() else ""
     plan = await reachable(tx, people, f"{actor} asks you to join{words}")
-    if incident.escalation == "waiting":
-        await begin_again(tx, incident)
     await write_pages(tx, incident, plan.pages, NOTHING, lease=0, level=ASKED)
     rows = [
         {
@@ -59,6 +57,7 @@ async def ask(tx: Writing, number: int, actor: str, people: Sequence[int], messa
         for person_id, name in plan.people.items()
     ]
     await tx.conn.execute(insert(responders), rows)
+    await ledger.save(tx, [incident])
     missed = "".join(f"; {one.reason}" for one in plan.missed)
     said = f"asked {', '.join(plan.people.values())} to join{words}{missed}"
     await ledger.record(tx, [(incident.id, Entry("responders_asked", actor, said))])

@@ -204,7 +204,7 @@ ESCALATION = (
     Bug(
         "page numbers begin anew",
         "app/paging/escalate.py",
-        '    if incident.epoch == 1 and incident.escalation == "waiting":\n',
+        '    if incident.epoch == 1 and incident.escalation == "waiting" and incident.updated_at == incident.opened_at:\n',
         '    if incident.escalation == "waiting":\n',
     ),
 )
@@ -424,9 +424,9 @@ WHO_IS_TOLD = (
     ),
     Bug(
         "who was told mildly is not told anew when it becomes graver",
-        "app/dedup/placing.py",
-        "    await jobs.add(tx, _begin_anew(work))\n",
-        "",
+        "app/dedup/joining.py",
+        '    if entry.detail.get("restart"):\n        _page(work, incident, inlet)\n    elif ',
+        "    if ",
         tests=_WHO,
     ),
     Bug(

@@ -307,3 +307,35 @@ async def test_a_snooze_lasts_until_an_instant_that_is_to_come_and_not_too_far(d
         await asked.story.passes(hours=0.2)
         await ana.is_paged("Shop")
         await presses(ana, "Acknowledge")
+
+
+async def test_what_takes_over_a_graver_incident_is_told_anew(database: str) -> None:
+    async with api(database) as asked:
+        rules = [{"contact_method": "phone"}, {"contact_method": "mail", "urgency": "low"}]
+        ana = await asked.story.person("Ana", contact_methods=asked.story.phones("phone", "mail"), rules=rules)
+        service = await asked.service("shop", str(await asked.story.policy([[ana]])))
+        for title, urgency in (("Slow", "low"), ("Down", "high")):
+            report = {"title": title, "service_id": service, "urgency": urgency}
+            await asked.responder.create("incidents", report)
+        await asked.story.settled()
+        await asked.responder.post("/incidents/2/merge", {"into": 1})
+        await asked.story.passes(minutes=1)
+        seen = [(seen.path, seen.json["title"]) for seen in asked.story.provider.seen]
+        assert seen == [("/mail", "#1 Slow"), ("/phone", "#2 Down"), ("/phone", "#1 Slow")]
+
+
+async def test_somebody_is_asked_before_the_first_level_is_told(database: str) -> None:
+    """The service holds its first page for a minute; its number follows the one of who was asked meanwhile."""
+    async with api(database) as asked:
+        ana, ben = await people(asked, "Ana", "Ben")
+        hold = {"high": {"alone_s": 60, "confirmed_s": 60}}
+        service = await asked.story.service("shop", await asked.story.policy([[ana]]), first_page=hold)
+        alerts = await asked.story.integration("alertmanager", service)
+        await alerts.fires("DiskFull")
+        await asked.story.passes(seconds=10)
+        await asked.responder.post("/incidents/1/responders", {"people": [str(ben.id)]})
+        await ben.is_paged("DiskFull")
+        await ana.is_not_paged()
+        await asked.story.passes(minutes=1)
+        await ana.is_paged("DiskFull")
+        assert [page["number"] for page in (await asked.reader.get("/incidents/1/pages"))["items"]] == [1, 2]
