@@ -29,6 +29,8 @@ async def test_a_target_pages_when_its_source_has_ended(database: str) -> None:
         await asked.admin.create("inhibitions", NODE)
         await alerts.fires("NodeDown", node="n1")
         await ana.is_paged("NodeDown")  # it is a target of its own rule, and does not inhibit itself
+        await alerts.fires("NodeDown", node="n1", probe="other")
+        await ana.is_paged("NodeDown")  # nor does another that is both
         await alerts.fires("PodCrash", node="n1")
         await ana.is_not_paged()
         await alerts.fires("PodCrash", node="n2")
@@ -39,6 +41,8 @@ async def test_a_target_pages_when_its_source_has_ended(database: str) -> None:
         assert "inhibited by 'NodeDown'" in str(why["entries"])
         await story.passes(minutes=30)
         await ana.is_not_paged()
+        await alerts.resolves("NodeDown", node="n1", probe="other")
+        await ana.is_not_paged()  # there is another that fires
         await alerts.resolves("NodeDown", node="n1")
         await ana.is_paged("PodCrash")
         assert not await story.rows("SELECT 1 FROM inhibitors")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.cli.checks import holding
 from app.clock import HOUR, MINUTE, iso
 from app.routing import alertmanager
 from tests.harness.api_world import Asked, api
@@ -161,6 +162,8 @@ async def test_a_silence_over_everything_needs_a_reason_a_limit_and_is_loud(data
         (loud,) = (await asked.reader.get("/paging"))["silenced"]
         assert "the whole site moves" in loud
         await story.process._measure_silences()
+        (found, *_) = holding.judge(await story.store.read(holding.gather), heartbeat_url=True)
+        assert "everything is silenced" in found.says
         assert 'tocsin_silences_active{over="everything"} 1.0' in (await story.web.get("/metrics")).text
         await alerts.fires("DiskFull")
         await ana.is_not_paged()
@@ -204,6 +207,25 @@ async def test_a_rule_holds_a_page_until_it_has_fired_for_a_while(database: str)
         await alerts.resolves("CpuBusy")
         await story.passes(minutes=4)
         await ana.is_paged("CpuHigh")
+
+
+async def test_what_has_ended_leaves_the_list_after_five_days_and_keeps_its_history(database: str) -> None:
+    async with api(database) as asked:
+        story = asked.story
+        old = await _silence(asked, 'a="1"', minutes=1)
+        await story.passes(hours=119)
+        await _silence(asked, 'a="2"')
+        assert len((await asked.reader.get("/silences"))["items"]) == 2
+        await story.passes(hours=2)
+        newest = await _silence(asked, 'a="3"')
+        shown = [one["id"] for one in (await asked.reader.get("/silences"))["items"]]
+        assert old["id"] not in shown
+        assert newest["id"] in shown
+        history = (await asked.reader.get(f"/silences/{old['id']}/history"))["items"]
+        assert [(one["action"], one["changed_by"]) for one in history] == [
+            ("created", "api key responder-bot"),
+            ("deleted", "tocsin"),
+        ]
 
 
 async def test_alertmanagers_silences_are_these(database: str) -> None:

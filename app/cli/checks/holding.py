@@ -11,6 +11,7 @@ from sqlalchemy import select
 from app.cli.checks.finding import Finding, ok, warn, wrong
 from app.clock import Micros
 from app.notifiers.text import one_line
+from app.routing.quieting import read_book
 from app.store.database import Reading
 from app.store.tables import resources
 from app.watch.health import said_of
@@ -28,6 +29,8 @@ class Facts:
     hold: Hold | None
     down: tuple[str, ...]
     """Names of senders that are silent, or have reported a failure."""
+    silenced: tuple[str, ...] = ()
+    """Silences over everything that are on."""
 
 
 async def gather(view: Reading) -> Facts:
@@ -38,13 +41,17 @@ async def gather(view: Reading) -> Facts:
         .where(pulses.c.state == "down", resources.c.deleted_at.is_(None))
         .order_by(resources.c.name)
     )
-    return Facts(view.now, await hold_of(view), tuple((await view.conn.execute(question)).scalars()))
+    down = tuple((await view.conn.execute(question)).scalars())
+    everything = (await read_book(view)).over_everything(view.now)
+    return Facts(view.now, await hold_of(view), down, tuple(one.says(one.window.ends_at) for one in everything))
 
 
 def judge(facts: Facts, *, heartbeat_url: bool) -> Iterator[Finding]:
     """Hold, silent senders, the outside watch. Pure."""
     if facts.hold is not None:
         yield wrong("paging", said_of(facts.hold, facts.now), "tocsin paging release")
+    elif facts.silenced:
+        yield wrong("paging", f"everything is silenced: {one_line(facts.silenced[0])}", "end the silence")
     else:
         yield ok("paging", "it is on")
     if facts.down:
