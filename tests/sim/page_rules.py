@@ -16,6 +16,7 @@ from tests.sim.providers import Call
 
 _OVER = ("sent", "failed", "not_needed")
 _SENT = ("delivered", "accepted")
+_COUNTS_AS_FAILED = ("failed", "blocked")
 _UNSENT = ("waiting", "blocked", "quarantined")
 FEWEST_TRIES = 3
 """A page that did not arrive, and was not refused, is tried so often at least."""
@@ -34,6 +35,8 @@ class PageRules:
     """By job and page: the try that is under way, and until when its worker holds the job."""
     ended: set[int] = field(default_factory=set)
     """Tries whose outcome is written."""
+    lost: set[int] = field(default_factory=set)
+    """Pages that count as failed for what follows."""
     over: dict[int, str] = field(default_factory=dict)
     """Pages that have ended, and how."""
 
@@ -117,19 +120,25 @@ class PageRules:
             tries = self.eyes.rows("SELECT number FROM attempts WHERE id = ?", attempt)[0][0]
             if row[0][0] != "refused" and tries < FEWEST_TRIES:
                 self.eyes.broken(f"page {page} was given up after {tries} tries ({row[0][0]})")
-            self._level_lives_or_ends(incident, page)
 
     def _level_lives_or_ends(self, incident: int, page: int) -> None:
-        """After a page failed for good: something of its level is on its way, or the next level is due."""
-        ((epoch,),) = self.eyes.rows("SELECT epoch FROM incidents WHERE id = ?", incident)
+        """After a page failed, or its provider does not work: some of its level is on its way, or the next one is due."""
+        found = self.eyes.rows(
+            "SELECT i.epoch FROM incidents i JOIN pages p ON p.id = ? AND p.epoch = i.epoch "
+            "WHERE i.id = ? AND i.state = 'triggered'",
+            page, incident,
+        )  # fmt: skip
+        if not found:
+            return
+        ((epoch,),) = found
         live = self.eyes.rows(
             "SELECT count(*) FROM pages p JOIN pages f ON f.id = ? AND p.round = f.round AND p.level = f.level "
             "WHERE p.incident_id = ? AND p.epoch = ? AND p.state IN ('waiting', 'sent')",
             page, incident, epoch,
         )[0][0]  # fmt: skip
-        ((done_at,),) = self.eyes.rows("SELECT done_at FROM pages WHERE id = ?", page)
+        now = self.eyes.wall() + SKEW
         jobs = self.eyes.rows("SELECT payload, due_at FROM jobs WHERE subject = ? AND kind = 'escalate'", incident)
-        due = any(json.loads(payload)["epoch"] == epoch and due_at <= done_at for payload, due_at in jobs)
+        due = any(json.loads(payload)["epoch"] == epoch and due_at <= now for payload, due_at in jobs)
         ((escalation, round_, level),) = self.eyes.rows(
             "SELECT escalation, round, level FROM incidents WHERE id = ?", incident
         )
@@ -146,6 +155,9 @@ class PageRules:
         if not found:
             return
         ((incident, state, outcome, notifier),) = found
+        if state in _COUNTS_AS_FAILED and page not in self.lost:
+            self.lost.add(page)
+            self._level_lives_or_ends(incident, page)
         known = self.over.get(page)
         if known is not None and known != state:
             self.eyes.broken(f"page {page} was {known} and is {state}")

@@ -35,7 +35,7 @@ Mode = Literal[
     "breaks",  # the notifier itself has a bug
 ]
 WEATHERS: tuple[Mode, ...] = (
-    "slow", "down", "busy", "refuses", "hangs", "lost", "dropped", "loses", "doubts", "breaks",
+    "slow", "down", "down", "refuses", "busy", "refuses", "hangs", "lost", "dropped", "loses", "doubts", "breaks",
 )  # fmt: skip
 
 
