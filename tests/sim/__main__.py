@@ -43,8 +43,11 @@ def _many(first: int, many: int, jobs: int, shrink: int, *, keep_on: bool) -> in
             print(f"seed {result.script.seed}: {result.broken}", flush=True)
             if not keep_on:
                 break
-    took_s = time.monotonic() - began
-    print(f"{done} runs, {facts['virtual_h']} virtual hours in {took_s:.0f} s; {len(failed)} broke a rule")
+    took_s, cpu_s = time.monotonic() - began, sum(os.times()[:4])
+    print(
+        f"{done} runs, {facts['virtual_h']} virtual hours in {took_s:.0f} s ({cpu_s:.0f} s of processors); "
+        f"{len(failed)} broke a rule"
+    )
     print("; ".join(f"{name} {number}" for name, number in facts.items()))
     for result in failed[: MOST_TOLD if shrink else 0]:
         print("\n" + report(result.script, result, most_runs=shrink))
