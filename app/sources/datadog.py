@@ -68,6 +68,8 @@ _RESOLVED = frozenset({"recovered", "ok", "resolved"})
 _MONITOR = re.compile(r"https?://[^\s()\[\]<>\"]{1,200}?/monitors[/#](\d{1,20})(\?[^\s()\[\]<>\"]{0,2000})?")
 _GROUP = re.compile(r"[?&]group=([^&#\s]{1,1000})")
 _MAX_HEAD = 5_000
+_LONGEST_NAME = 60
+"""No variable of Datadog is longer."""
 _MAX_MARKUP = 50_000
 
 
@@ -152,20 +154,23 @@ def _facts(body: Any) -> dict[str, str]:
 def _clean(value: Any) -> str:
     """The text of a value, or nothing when it says that it does not apply."""
     said = text(value).strip()
+    if len(said) > _LONGEST_NAME:
+        return said
     absent = said.lower() in {"null", "none"} or _VARIABLE.fullmatch(said) or _LITERAL.fullmatch(said)
     return "" if absent else said
 
 
 def _event(facts: Mapping[str, str], now: Micros) -> Event:
     head = _head(facts)
-    markup = _unescaped(facts.get("markup", ""))
+    said = _unescaped(facts.get("message", ""))
+    markup = said if facts.get("markup") == facts.get("message") else _unescaped(facts.get("markup", ""))
     monitor = _monitor(markup)
     transition = facts.get("transition") or head.transition
     status = _status(transition, facts.get("type", ""))
     scope = facts.get("scope") or head.scope or monitor.group
     level, raw = _severity(facts, head, transition, status)
     key, cycle = _key(facts, head, monitor, scope)
-    message = _unescaped(facts.get("message", "")).replace("%%%", "").strip()
+    message = said.replace("%%%", "").strip()
     name = one_line(head.name) or first_line(message) or f"Datadog monitor {facts.get('monitor') or monitor.id}".strip()
     dates = [at for fact in ("date", "updated") if (at := times.sane(times.parse(facts.get(fact)), now)) is not None]
     return fitted(
@@ -193,7 +198,8 @@ def _event(facts: Mapping[str, str], now: Micros) -> Event:
 
 
 def _unescaped(markup: str) -> str:
-    return clean(html.unescape(markup[:_MAX_MARKUP]))
+    markup = markup[:_MAX_MARKUP]
+    return clean(html.unescape(markup)) if "&" in markup else markup
 
 
 def _plain(transition: str) -> str:

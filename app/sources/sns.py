@@ -99,8 +99,7 @@ aws sns subscribe --topic-arn ARN --protocol https --notification-endpoint {url}
         """See Source.read. A message that is no alarm is read by the common conventions, with its subject as title."""
         envelope, scrubbed = _envelope(received)
         if settings.verify:
-            # As it came: what `decode` replaced was signed too.
-            verify(orjson.loads(received.body) if scrubbed else envelope, received.certificate, now)
+            verify(_as_signed(received.body) if scrubbed else envelope, received.certificate, now)
         records = envelope.get("Records")
         envelopes = (
             [part(one, "Sns") for one in records] if type(records) is list and not settings.verify else [envelope]
@@ -124,6 +123,14 @@ def _envelope(received: Received) -> tuple[dict[str, Any], bool]:
     if type(value) is not dict or not value.keys() & {"Type", "Records", "AlarmName", "Message"}:
         raise Unreadable("This is no message of SNS: an envelope with `Type` and `Message` was expected.")
     return value, scrubbed
+
+
+def _as_signed(body: bytes) -> dict[str, Any]:
+    """The envelope as it came: what `decode` replaced in it was signed too. What is no strict JSON, SNS did not sign."""
+    try:
+        return part(orjson.loads(body))
+    except orjson.JSONDecodeError:
+        raise Unproven("The signature is wrong: the message is not the JSON that SNS sends.") from None
 
 
 def certificate_url(envelope: Mapping[str, Any]) -> str:

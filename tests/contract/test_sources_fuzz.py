@@ -23,6 +23,7 @@ from app.sources.event import MAX_LABELS, MAX_TITLE, MAX_VALUE, Event, Received,
 from app.sources.generic import GenericSettings
 from app.sources.registry import SOURCES
 from app.sources.source import SourceSettings
+from tests.harness.aws import AWS, alarm, keys, notification, signed
 from tests.harness.mutations import BYTES, Mutations
 
 ROOT = Path(__file__).parent.parent.parent
@@ -158,6 +159,24 @@ def test_no_mutation_breaks_a_source_costs_much_or_is_remembered(kind, settings)
     assert read > many // 3
     assert refused > 0
     assert memory() - held < GROWTH_BYTES
+
+
+def test_no_mutation_of_a_signed_message_gets_through_or_breaks_the_check():
+    source, settings, certificate = SOURCES["sns"], SOURCES["sns"].Settings(), keys(AWS)[1]
+    good = signed(notification(NOW, 1, alarm("ALARM"), Subject="\u202e disk"))
+    assert source.read(Received(good, certificate=certificate), settings, NOW).events
+    mutations = Mutations([good], "signed")
+    meant = orjson.loads(good)
+    for _ in range(2_000):
+        received = Received(mutations.one(), certificate=certificate)
+        try:
+            source.certificate(received, settings)
+            source.read(received, settings, NOW)
+        except Unreadable:
+            continue
+        # What gets through says what was signed: only fields that nobody signs may differ.
+        now = orjson.loads(received.body)
+        assert all(now.get(name) == meant[name] for name in ("Message", "MessageId", "Timestamp", "TopicArn", "Type"))
 
 
 @pytest.mark.parametrize("kind", SOURCES)
