@@ -182,11 +182,14 @@ async def test_a_silence_of_its_api_keeps_its_own_alerts_quiet_and_ends(database
             answer = await posts(wrong)
             assert (answer.status_code, type(answer.json())) == (400, str), wrong
         assert (await posts({**silence, "id": "12345"})).status_code == 404
+        assert (await posts({**silence, "comment": "\0", "endsAt": iso(story.clock.now() + MINUTE)})).status_code == 200
+        await story.passes(minutes=2)
         ended = await story.web.delete(f"/api/v2/silence/{silence_id}", headers=_bearer(sender))
         assert (ended.status_code, ended.content) == (200, b"")
         await story.settled()
         await ana.is_paged("DiskFull")
-        assert (await _gets(story, sender, "/silences"))[0]["status"] == {"state": "expired"}
+        shown = {one["id"]: one["status"]["state"] for one in await _gets(story, sender, "/silences?active=true")}
+        assert shown[silence_id] == "expired"
 
 
 async def _run(*command: str) -> tuple[int | None, str]:

@@ -197,6 +197,7 @@ async def test_what_is_strange_loses_no_page_and_what_is_wrong_is_said_as_opsgen
         assert (await _does(story, sender, "POST", "", large))["success"]
         # Unknown ones are answered the same; an alias that is closed unheard is an orphan, and pages nobody.
         assert (await _does(story, sender, "POST", "/99/close?identifierType=alias"))["success"]
+        assert (await _does(story, sender, "POST", "/a%00b%FF/close?identifierType=alias", {"note": "\0"}))["success"]
         assert not (await _does(story, sender, "POST", "/nobody/acknowledge?identifierType=alias"))["success"]
         await ana.is_paged()
         for status, method, path, body in (

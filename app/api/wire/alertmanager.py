@@ -19,6 +19,7 @@ from app.api.intake import Intake
 from app.api.wire import alertmanager_silences as silences
 from app.api.wire.alertmanager_silences import BadSilence
 from app.api.wire.call import JSON, RETRY_AFTER, Call
+from app.api.wire.newest import newest
 from app.clock import MINUTE, Micros, iso
 from app.dedup.directory import Inlet
 from app.dedup.tables import alerts, last_seen
@@ -36,7 +37,7 @@ T = TypeVar("T")
 
 ROOT = ("api", "v2")
 PROBES = (("-", "healthy"), ("-", "ready"))
-MOST = 10_000
+MOST = 5_000
 """Alerts that are shown at most, the newest: Alertmanager's API has no pages."""
 UNNAMED_END = 5 * MINUTE
 """How far ahead the end of an alert is shown that has none: Alertmanager's resolve_timeout."""
@@ -89,9 +90,9 @@ class AlertmanagerDoor:
             case ("POST", "alerts"):
                 return await self._post(inlet, call)
             case ("GET", "alerts"):
-                return Reply(200, await self._found(inlet, call), JSON)
+                return await _listing(await self._found(inlet, call))
             case ("GET", "alerts", "groups"):
-                return Reply(200, _groups(await self._found(inlet, call)), JSON)
+                return await _listing(_groups(await self._found(inlet, call)))
             case ("GET", "silences"):
                 filters = [value for name, value in call.query if name == "filter"]
                 states = {state: call.asked(state, "true") != "false" for state in ("active", "pending", "expired")}
@@ -149,6 +150,10 @@ class AlertmanagerDoor:
         return await asyncio.to_thread(_chosen, rows, receiver, book, matchers, self._world.clock.now(), call)
 
 
+async def _listing(found: list[dict[str, Any]]) -> Reply:
+    return Reply(200, await asyncio.to_thread(orjson.dumps, found), JSON)
+
+
 async def _receiver(view: Reading, inlet: Inlet) -> str:
     """Where alerts of an integration go: to its service."""
     if inlet.service_id is None:
@@ -161,7 +166,7 @@ async def _open_alerts(view: Reading, inlet: Inlet) -> tuple[Sequence[Any], str,
     question = alerts_with_numbers().where(
         alerts.c.integration_id == inlet.integration_id, alerts.c.resolved_at.is_(None)
     )
-    rows = (await view.conn.execute(question.order_by(alerts.c.id.desc()).limit(MOST))).all()
+    rows = await newest(view, question, MOST)
     return rows, await _receiver(view, inlet), await read_book(view)
 
 

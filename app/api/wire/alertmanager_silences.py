@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from pydantic import ValidationError
 
 from app.dedup.directory import Inlet
@@ -17,6 +16,7 @@ from app.routing import alertmanager
 from app.routing.alertmanager import NoSuchSilence, Sent
 from app.routing.matchers import all_match, narrows, parse
 from app.sources import times
+from app.sources.decode import decode
 from app.sources.fields import said
 from app.store.database import Reading, Writing
 
@@ -28,11 +28,8 @@ class BadSilence(ValueError):
 
 
 def read(body: bytes, inlet: Inlet) -> Sent:
-    """What was sent, bound to the integration. Raises BadSilence, BadMatcher."""
-    try:
-        given = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadSilence(f"The body is not JSON: {error.msg}.") from None
+    """What was sent, bound to the integration. Raises BadSilence, BadMatcher, Unreadable."""
+    given = decode(body).value
     matchers = given.get("matchers") if type(given) is dict else None
     if type(matchers) is not list or not matchers or not all(type(one) is dict for one in matchers):
         raise BadSilence("A silence needs matchers: a list of objects with name, value and isRegex.")

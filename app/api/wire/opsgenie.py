@@ -21,6 +21,7 @@ from app.clock import iso
 from app.dedup.amend import shown
 from app.dedup.arrival import Arrival, Prepared, content_of, key_digest, prepare
 from app.dedup.directory import Inlet
+from app.sources.decode import clean
 from app.sources.event import Event, Received, Unreadable
 from app.sources.fields import said
 from app.sources.limits import one_line
@@ -178,7 +179,7 @@ class OpsgenieDoor:
 def _named(below: Sequence[str]) -> tuple[str, str]:
     """The identifier and the verb after it. A slash in an identifier may have come without its percent sign."""
     verb = below[-1] if len(below) > 1 and below[-1] in _VERBS else ""
-    return "/".join(below[:-1] if verb else below), verb
+    return clean("/".join(below[:-1] if verb else below)), verb
 
 
 def _actor(inlet: Inlet, body: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy import Select
 
 from app.api.alerts import alerts_with_numbers
+from app.api.wire.newest import newest
 from app.api.wire.opsgenie_query import Test
 from app.clock import DAY, Micros, iso
 from app.dedup.arrival import key_digest
@@ -26,7 +27,7 @@ from app.sources.opsgenie import USUAL, severity_of
 from app.sources.tags import tags
 from app.store.database import Reading
 
-MOST = 10_000
+MOST = 5_000
 """Open alerts, and ended ones, that a search looks through: the newest."""
 SEARCHED = 30 * DAY
 """How far back a search looks for ended ones."""
@@ -157,19 +158,18 @@ async def _by_tiny(view: Reading, inlet: Inlet, identifier: str) -> Any:
     """Of the incident's alerts an open one, the newest; an alert without an incident has its own id for a tiny one."""
     if not _is_number(identifier):
         return None
-    newest = _of(inlet).order_by(alerts.c.resolved_at.is_not(None), alerts.c.id.desc()).limit(1)
+    best = _of(inlet).order_by(alerts.c.resolved_at.is_not(None), alerts.c.id.desc()).limit(1)
     for named in (incidents.c.number == int(identifier), alerts.c.id == int(identifier)):
-        if found := (await view.conn.execute(newest.where(named))).first():
+        if found := (await view.conn.execute(best.where(named))).first():
             return found
     return None
 
 
 async def candidates(view: Reading, inlet: Inlet) -> Sequence[Any]:
     """What a search looks through: the newest open ones, and the newest ended ones of the last month."""
-    newest = _of(inlet).order_by(alerts.c.id.desc()).limit(MOST)
-    still = await view.conn.execute(newest.where(alerts.c.resolved_at.is_(None)))
+    still = await newest(view, _of(inlet).where(alerts.c.resolved_at.is_(None)), MOST)
     since = alerts.c.id >= first_id(view.now - SEARCHED)
-    over = await view.conn.execute(newest.where(alerts.c.resolved_at.is_not(None), since))
+    over = await newest(view, _of(inlet).where(alerts.c.resolved_at.is_not(None), since), MOST)
     return [*still, *over]
 
 
