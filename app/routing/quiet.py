@@ -5,12 +5,11 @@ One alert that is none of these is enough, and it pages. What has no open alert 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from app.clock import MINUTE, Micros, spoken
+from app.clock import MINUTE, Micros
 from app.routing.index import Index
 from app.routing.inhibition import Inhibitions
 from app.routing.matchers import Facts, all_match, facts_of
@@ -131,19 +130,19 @@ def why_held(alert: OpenAlert, at: Micros) -> Reason | None:
     """Why a rule holds an alert's page."""
     if alert.hold_until is None or alert.hold_until <= at:
         return None
-    return Reason("hold", 0, alert.hold_until, f"held until {spoken(alert.hold_until)}: {alert.said or 'by a rule'}")
+    return Reason("hold", 0, alert.hold_until, alert.said or "a rule holds its page")
 
 
 def quieted(reasons: Sequence[Reason]) -> Quiet:
-    """Of an incident each of whose open alerts has a reason not to page."""
-    counted = Counter(one.says for one in reasons)
+    """Of an incident each of whose open alerts has a reason not to page.
+
+    What it says changes only when the reasons do: not with each alert that joins for a reason that is told already.
+    """
     first = {one.says: one for one in reversed(reasons)}
-    told = [
-        f"{says} ({many} alerts)" if many > 1 or len(counted) > 1 else says for says, many in counted.most_common(TOLD)
-    ]
-    more = len(counted) - len(told)
-    said = "; ".join(told).replace("(1 alerts)", "(1 alert)") + (f"; and {more} more reasons" if more else "")
-    return Quiet(min(one.until for one in reasons), tuple(first.values()), said)
+    told = sorted(first)
+    more = len(told) - TOLD
+    says = "; ".join(told[:TOLD]) + (f"; and {more} more reasons" if more > 0 else "")
+    return Quiet(min(one.until for one in reasons), tuple(first[one] for one in told), says)
 
 
 def ended(open_alerts: int, alerts: int) -> str:

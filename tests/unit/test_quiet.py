@@ -209,7 +209,10 @@ def test_a_quiet_incident_says_why_and_is_asked_again_when_the_first_reason_ends
         Reason("inhibition", 7, 1 * HOUR, "inhibited by 'Node'"),
     ]
     found = quieted(reasons)
-    assert found.says == "silence 's' (2 alerts); inhibited by 'Node' (1 alert)"
+    assert found.says == "inhibited by 'Node'; silence 's'"
+    assert (
+        quieted([*reversed(reasons), *reasons]).says == found.says
+    )  # more alerts for the same reasons say nothing new
     assert (found.until, found.inhibitor) == (HOUR, 7)
     assert found.detail["causes"] == [{"cause": "inhibition", "id": "7"}, {"cause": "silence", "id": "1"}]
     assert quieted(reasons[:1]).says == "silence 's'"
