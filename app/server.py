@@ -19,7 +19,7 @@ import uvicorn
 
 from app.api.app import Routes, build
 from app.api.ingest import PREFIX, Ingest
-from app.api.mail_in import MailDoor, listen_for_mail
+from app.api.mail_in import MailDoor
 from app.api.signals import Signals, is_signal
 from app.api.wire.doors import Wire
 from app.clock import SystemClock
@@ -95,9 +95,15 @@ def listen(settings: Settings) -> socket.socket:
 
 
 async def serve(
-    settings: Settings, *, on_ready: Callable[[World, int], Any] | None = None, bound: socket.socket | None = None
+    settings: Settings,
+    *,
+    on_ready: Callable[[World, int], Any] | None = None,
+    bound: socket.socket | None = None,
+    mail: socket.socket | None = None,
 ) -> None:
     """Migrates, starts, answers until SIGTERM or SIGINT, drains. `on_ready` is told the world and the port.
+
+    `mail`: the socket on which mail is taken, if any is.
 
     Raises StoreError or SchemaAhead when the database can't be used, OSError when the address is taken.
     """
@@ -111,7 +117,6 @@ async def serve(
     port = int(bound.getsockname()[1])
     settings = settings.model_copy(update={"port": port})
     world = await open_world(settings, SystemClock(), ProcessIds(), prepare=migrate)
-    mail = listen_for_mail(settings)
     process = Process(world)
     process.start()
     if mail is not None:

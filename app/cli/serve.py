@@ -41,11 +41,11 @@ def run(settings: Settings) -> None:
     from app import logs, server
     from app.cli.storage import database_trouble
 
-    bound = listening(settings)
+    bound, mail = listening(settings), listening_for_mail(settings)
     logs.set_up(settings.log_format, settings.log_level, sys.stderr)
     _on_stop(lambda: bound)
     with database_trouble(settings), asyncio.Runner(loop_factory=_quick_loop()) as runner:
-        runner.run(server.serve(settings, bound=bound))
+        runner.run(server.serve(settings, bound=bound, mail=mail))
 
 
 def listening(settings: Settings) -> socket.socket:
@@ -64,6 +64,18 @@ def listening(settings: Settings) -> socket.socket:
             errno.EADDRNOTAVAIL: "this machine has no such address; see --host or TOCSIN_HOST",
         }.get(error.errno or 0, f"{error.strerror or error}; see --host or TOCSIN_HOST")
         raise Trouble(f"can't listen on {where}: {why}") from None
+
+
+def listening_for_mail(settings: Settings) -> socket.socket | None:
+    """The socket to take mail on; None when none is to be taken. Raises Trouble when the address can't be had."""
+    from app.api.mail_in import listen_for_mail
+
+    try:
+        return listen_for_mail(settings)
+    except OSError as error:
+        where = f"{settings.mail_in_host}:{settings.mail_in_port}"
+        why = f"{error.strerror or error}; choose another with TOCSIN_MAIL_IN_PORT or TOCSIN_MAIL_IN_HOST"
+        raise Trouble(f"can't take mail on {where}: {why}") from None
 
 
 def _on_stop(bound: Callable[[], socket.socket | None]) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 import aiosmtplib
 import pytest
 
-from app.api.mail_in import MailDoor, listen_for_mail
+from app.api.mail_in import MailDoor
+from app.cli.serve import listening_for_mail
+from app.cli.trouble import Trouble
 from app.settings import Settings
 from tests.harness.town import Resident, Sender, Town, town
 
@@ -92,6 +94,6 @@ async def test_a_mail_that_is_too_large_is_refused_and_told_to_a_person(database
 
 
 def test_mail_is_taken_only_where_a_port_is_set():
-    assert listen_for_mail(Settings.model_construct()) is None
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
-        listen_for_mail(Settings.model_construct(mail_in_port=taken.getsockname()[1]))
+    assert listening_for_mail(Settings.model_construct()) is None
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(Trouble, match="TOCSIN_MAIL_IN_PORT"):
+        listening_for_mail(Settings.model_construct(mail_in_port=taken.getsockname()[1]))
