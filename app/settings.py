@@ -56,8 +56,9 @@ class Settings(BaseSettings):
     )
     page_limit: int = Field(
         default=10,
-        ge=1,
-        description="Pages that one person gets one by one within page_window_s; more come together in one message with a list.",
+        ge=0,
+        le=1_000,
+        description="Pages that one person gets one by one within page_window_s; more come together in one message with a list. 0: all come one by one.",
     )
     page_window_s: int = Field(default=600, ge=10, le=86_400, description="See page_limit.")
     smtp_url: SecretStr = Field(

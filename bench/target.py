@@ -141,7 +141,7 @@ def tocsin(
         "TOCSIN_LOG_FORMAT": "json",
         "TOCSIN_LOG_LEVEL": "warning",
         "TOCSIN_OUTBOUND_ALLOW": "127.0.0.1/32",
-        "TOCSIN_PAGE_LIMIT": "1000000",
+        "TOCSIN_PAGE_LIMIT": "0",
         **settings,
     }
     with _process([sys.executable, "-m", "app", "serve"], folder, "tocsin", **environment) as process:

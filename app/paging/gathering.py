@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import BindParameter, bindparam, func, insert, or_, select, update
 
 from app.clock import SECOND, Micros
 from app.incidents import turn
@@ -25,15 +25,33 @@ MOST = 500
 """Pages of one bundle: what one transaction can carry. The next bundle has the rest."""
 
 
+# Made once: making a statement costs more than running it, and these run for each page.
+_PEOPLE: BindParameter[Any] = bindparam("people", expanding=True)
+_LOCK = (
+    select(resources.c.id).where(resources.c.id.in_(_PEOPLE)).order_by(resources.c.id).with_for_update(key_share=True)
+)
+_HEARD = (
+    select(attempts.c.person_id, incidents.c.service_id, func.count())
+    .join(pages, pages.c.id == attempts.c.page_id)
+    .join(incidents, incidents.c.id == pages.c.incident_id)
+    .where(
+        attempts.c.person_id.in_(_PEOPLE),
+        attempts.c.started_at > bindparam("since"),
+        or_(attempts.c.outcome.is_(None), attempts.c.outcome.in_(("delivered", "accepted", "unknown"))),
+    )
+    .group_by(attempts.c.person_id, incidents.c.service_id)
+)
+"""What surely did not arrive does not count."""
+
+
 async def lock_people(tx: Writing, people: Iterable[int]) -> None:
     """Until the transaction ends nobody else begins a page of theirs: two replicas don't both count up to the last one."""
-    question = select(resources.c.id).where(resources.c.id.in_(sorted(set(people)))).order_by(resources.c.id)
-    await tx.conn.execute(question.with_for_update(key_share=True))
+    await tx.conn.execute(_LOCK, {"people": sorted(set(people))})
 
 
 async def too_many(tx: Writing, some: Sequence[Any], of: Mapping[int, Incident], allowance: Allowance) -> list[Any]:
     """Those of these pages, in the order of their turn, that don't go to their person by themselves."""
-    people = {page.person_id for page in some if page.person_id is not None}
+    people = {page.person_id for page in some if page.person_id is not None} if allowance.pages else set()
     if not people:
         return []
     await lock_people(tx, people)
@@ -53,20 +71,10 @@ async def too_many(tx: Writing, some: Sequence[Any], of: Mapping[int, Incident],
 
 
 async def _heard(view: Reading, people: Iterable[int], allowance: Allowance) -> dict[int, Heard]:
-    """What was sent to each of them page by page; what surely did not arrive does not count."""
-    question = (
-        select(attempts.c.person_id, incidents.c.service_id, func.count())
-        .join(pages, pages.c.id == attempts.c.page_id)
-        .join(incidents, incidents.c.id == pages.c.incident_id)
-        .where(
-            attempts.c.person_id.in_(sorted(people)),
-            attempts.c.started_at > view.now - allowance.window_s * SECOND,
-            or_(attempts.c.outcome.is_(None), attempts.c.outcome.in_(("delivered", "accepted", "unknown"))),
-        )
-        .group_by(attempts.c.person_id, incidents.c.service_id)
-    )
+    """What was sent to each of them page by page."""
+    values = {"people": sorted(people), "since": view.now - allowance.window_s * SECOND}
     found: dict[int, dict[int | None, int]] = {}
-    for person_id, service_id, many in await view.conn.execute(question):
+    for person_id, service_id, many in await view.conn.execute(_HEARD, values):
         found.setdefault(person_id, {})[service_id] = many
     return {person_id: Heard(by_service) for person_id, by_service in found.items()}
 

@@ -27,6 +27,7 @@ class Allowance:
     """What one person gets page by page."""
 
     pages: int
+    """0: no limit."""
     window_s: int
 
 
@@ -48,6 +49,8 @@ class Heard:
 
 def alone(heard: Heard, service_id: int | None, *, first: bool, allowance: Allowance) -> bool:
     """Whether a page goes by itself. `first`: it is a first page of its incident, not a next level or a repeat."""
+    if not allowance.pages:
+        return True
     share = allowance.pages - allowance.pages // KEPT
     if first and heard.by_service.get(service_id, 0) < share:
         return heard.pages < allowance.pages

@@ -53,7 +53,7 @@ async def served(database_url: str, folder: Path, **settings: str) -> AsyncItera
         "TOCSIN_PORT": "0",
         "TOCSIN_LOG_FORMAT": "json",
         "TOCSIN_OUTBOUND_ALLOW": "127.0.0.1/32",
-        "TOCSIN_PAGE_LIMIT": "1000000",
+        "TOCSIN_PAGE_LIMIT": "0",
         **{f"TOCSIN_{name.upper()}": value for name, value in settings.items()},
     }
     with log.open("wb") as out:

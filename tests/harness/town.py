@@ -441,7 +441,7 @@ async def begin(
             outbound_allow=("127.0.0.1/32",),
             send_timeout_s=2,
             # Stories count pages one by one; bundles have a story of their own.
-            **({"page_limit": 1_000_000} | settings),
+            **({"page_limit": 0} | settings),
         ),
         clock,
         ids,

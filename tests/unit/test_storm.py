@@ -52,6 +52,10 @@ def test_never_more_than_the_limit_and_a_storm_leaves_something_to_others(
         assert alone(heard, 99, first=True, allowance=allowance), "the first page of another service goes by itself"
 
 
+def test_a_limit_of_nothing_is_no_limit() -> None:
+    assert alone(Heard({1: 1_000}), 1, first=False, allowance=Allowance(0, 600))
+
+
 def test_a_bundle_waits_for_more_and_comes_at_most_once_a_minute() -> None:
     assert bundle_due(NOW, None) == NOW + 10 * SECOND
     assert bundle_due(NOW, NOW - 10 * SECOND) == NOW + 50 * SECOND
