@@ -14,6 +14,9 @@ from typing import Final
 from app.notifiers.notifier import Message
 
 ELLIPSIS: Final = "…"
+SHORTENED: Final = " (shortened)"
+MIN_SHORTENED: Final = 40
+"""Of a text that is shorter than this no room is taken for saying that it was cut."""
 MAX_LINKS: Final = 5
 MAX_URL: Final = 2_000
 
@@ -88,8 +91,13 @@ def notes_of(message: Message) -> tuple[str, ...]:
 
 
 def text_of(message: Message, limit: int, size: Size | None = None) -> str:
-    """The notes, then the message's text, cut together."""
-    return cut("\n".join((*notes_of(message), clean(message.text))).strip(), limit, size)
+    """The notes, then the message's text, cut together; what was cut says so in words, where there is room for them."""
+    whole = "\n".join((*notes_of(message), clean(message.text))).strip()
+    fitting = cut(whole, limit, size)
+    said = sum(map(size or _one, SHORTENED))
+    if fitting == whole or limit < MIN_SHORTENED + said:
+        return fitting
+    return cut(whole, limit - said, size) + SHORTENED
 
 
 def lateness(late_s: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,6 +87,19 @@ async def test_without_a_receipt_the_next_way_is_used_and_one_that_comes_late_pu
         await ana.acknowledges()
         await story.passes(400)
         await ben.is_not_paged()
+
+
+@pytest.mark.parametrize("place", [0, 1])
+async def test_the_requests_of_the_documents_are_understood(database: str, place: int) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "delivery.md").read_text("utf-8")
+    body = re.findall(r"""curl -X POST "\$RECEIPT_URL" .* -d '(\{.*\})'""", page)[place]
+    async with town(database) as story:
+        ana, _ = await reached_with_receipts(story)
+        answer = await story.web.post(receipt_path(story), content=body, headers={"content-type": "application/json"})
+        assert answer.status_code == 204
+        await story.settled()
+        assert (await pages(story))[0][0] == ("sent", "failed")[place]
+        ana.phone.taken = len(ana.phone.inbox())
 
 
 async def test_an_address_that_is_none_of_ours_and_a_document_that_is_none(database: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -179,6 +181,12 @@ def test_thousands_of_providers_are_not_remembered_for_ever() -> None:
         hall.call({"url": f"https://host-{number}.example.org/"}, Accepted(), NOW)
     assert len(hall.doors._doors) <= 1_001
     assert isinstance(hall.ask(ANA), Shut), "a broken one is remembered"
+
+
+def test_the_pace_in_the_documents_can_be_read() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "delivery.md").read_text("utf-8")
+    (example,) = re.findall(r"^TOCSIN_PROVIDER_PACE=(.+)$", page, re.MULTILINE)
+    assert read_paces(example.split(",")) == {"telegram": Pace(20, 20), "email": Pace(5, 20, 4)}
 
 
 def test_paces_are_read_or_named() -> None:
