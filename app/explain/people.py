@@ -14,6 +14,15 @@ from app.explain.wording import clock, level_name, many, quote, relative, senten
 
 STILL = ("waiting", "blocked")
 """States of pages that are sent, or tried again, unless somebody has it before."""
+_ANSWERS = {
+    "acknowledged": "acknowledged",
+    "acknowledged_by_one": "acknowledged",
+    "snoozed": "asked for quiet",
+    "resolved": "resolved it",
+    "responder_accepted": "joined",
+    "responder_declined": "said that they can't join",
+}
+"""Entries by which somebody answers a page, and how that is told."""
 FALLBACKS = ("fallback_told", "fallback_reached_nobody")
 
 
@@ -114,12 +123,11 @@ def _answered(facts: Facts, own: list[PageSeen], sent: list[PageSeen]) -> str:
     """What they did about it, or that they did nothing; empty where nothing was asked of them."""
     name = own[0].recipient
     begun = facts.incident.opened_at
-    deeds = {"acknowledged": "acknowledged", "snoozed": "asked for quiet", "resolved": "resolved it"}
     for entry in facts.timeline:
-        if entry.kind in deeds and entry.actor in (name, f"someone via {name}"):
+        if entry.kind in _ANSWERS and entry.actor in (name, f"someone via {name}"):
             tries = [attempt.started_at for page in sent for attempt in page.tries if attempt.started_at <= entry.at]
             after = f", {took(entry.at - min(tries))} after the first page" if tries else ""
-            return f"{deeds[entry.kind]} at {clock(entry.at, begun)}{after}"
+            return f"{_ANSWERS[entry.kind]} at {clock(entry.at, begun)}{after}"
     return "did not answer" if sent and own[0].person_id is not None else ""
 
 

@@ -170,6 +170,9 @@ async def test_who_has_it_asks_another_to_join_who_says_yes_by_the_link(database
         listed = (await asked.reader.get("/incidents/1/responders"))["items"]
         assert [(one["name"], one["state"]) for one in listed] == [("Ben", "accepted"), ("Cleo", "declined")]
         assert (await asked.story.incident()).acknowledged_by == "Ana"
+        told = {one["name"]: one["sentences"][-1] for one in (await asked.reader.get("/incidents/1/explain"))["people"]}
+        assert told["Ben"].startswith("Ben joined at 00:00:00 UTC")
+        assert told["Cleo"].startswith("Cleo said that they can't join at 00:00:00 UTC")
         await asked.responder.post(f"/incidents/1/responders/{cleo.id}/reply", {"accept": True})
         assert (await kinds(asked))[-1] == "responder_accepted"
 
