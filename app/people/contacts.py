@@ -43,8 +43,8 @@ class Check:
 
 
 def address_digest(method: ContactMethod) -> bytes:
-    """Of what a check is a check: the method's kind and address. What is not set there does not count."""
-    address = {name: value for name, value in method.address.items() if value is not None}
+    """Of what a check is a check: the method's kind and address. What is not set there, or is off, does not count."""
+    address = {name: value for name, value in method.address.items() if value is not None and value is not False}
     said = orjson.dumps([method.kind, address], option=orjson.OPT_SORT_KEYS)
     return blake2b(said, digest_size=16).digest()
 
