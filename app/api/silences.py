@@ -36,23 +36,20 @@ def ready(tx: Writing, silence: Silence, old: Resource | None) -> Mapping[str, A
 
 
 async def after_silence(tx: Writing, old: Resource | None, new: Resource | None) -> None:
-    """Checks the services it names, and sets going what its edit does. Raises Invalid."""
+    """Checks the services and tags that it names anew, and sets going what its edit does. Raises Invalid."""
     if new is not None:
         known = await silencing.tagged_services(tx)
-        wrong = [
-            FieldError(
-                where="body", field=f"service_ids.{place}", message=f"there is no service with the id {one[:40]!r}"
-            )
-            for place, one in enumerate(new.document["service_ids"])
-            if not one.isdigit() or int(one) not in known
-        ]
         tags = {tag for _, own in known.values() for tag in own}
-        wrong += [
-            FieldError(where="body", field=f"tags.{place}", message=f"no service has the tag {one[:40]!r}")
-            for place, one in enumerate(new.document["tags"])
-            if one not in tags
+        there = {"service_ids": {str(one) for one in known}, "tags": tags}
+        missing = {"service_ids": "there is no service with the id", "tags": "no service has the tag"}
+        wrong = [
+            FieldError(where="body", field=f"{field}.{place}", message=f"{missing[field]} {one[:40]!r}")
+            for field, known_ones in there.items()
+            for place, one in enumerate(new.document[field])
+            # What was there when it was saved first may have gone since.
+            if one not in known_ones and (old is None or one not in old.document[field])
         ]
-        if wrong and old is None:
+        if wrong:
             raise Invalid(*wrong)
     await silencing.after_silence(tx, old, new)
 

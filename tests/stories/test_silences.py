@@ -109,6 +109,12 @@ async def test_an_end_before_its_time_pages_at_once(database: str) -> None:
         silence = await _silence(asked, service_ids=[str(checkout)])
         await alerts.fires("DiskFull")
         await ana.is_not_paged()
+        changed = {
+            **{name: silence[name] for name in ("name", "comment", "ends_at")},
+            "service_ids": [str(checkout), "77"],
+        }
+        problem = await asked.responder.refused(422, "PUT", f"/silences/{silence['id']}", version=1, json=changed)
+        assert problem["errors"][0]["field"] == "service_ids.1"
         await asked.responder.post(f"/silences/{silence['id']}/end")
         await ana.is_paged("DiskFull")
         await asked.responder.done(
