@@ -99,6 +99,7 @@ async def test_every_way_to_give_the_key_opens_and_no_other(database: str) -> No
             ("/api/v2/alerts", {"authorization": f"Basic {basic}"}),
             ("/api/v2/alerts/", _bearer(sender)),
             (f"{sender.path}/api/v2/alerts", {}),
+            ("/v1/in/alertmanager/api/v2/alerts", {"authorization": f"Basic {basic}"}),
             (f"/api/v2/alerts?key={sender.key}", {}),
         ):
             assert (await story.web.post(path, content=b"[]", headers=headers)).status_code == 200, path

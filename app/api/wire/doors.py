@@ -52,17 +52,19 @@ class Wire:
 
     def _find(self, steps: Sequence[str]) -> tuple[Door, str, tuple[str, ...]] | None:
         """The API of a path, the key in it, and the steps below its root."""
-        kind, key = "", ""
-        if tuple(steps[:2]) == _IN:
-            if len(steps) < 5:
-                return None
-            kind, key, steps = steps[2], steps[3], steps[4:]
         # No API here tells a path with a slash at its end from one without.
-        below = tuple(steps[:-1] if steps and not steps[-1] else steps)
-        for door in self._doors:
-            if kind in ("", door.kind) and door.claims(below):
-                return door, key, below
-        return None
+        path = tuple(steps[:-1] if steps and not steps[-1] else steps)
+        if path[:2] != _IN:
+            return self._claimed("", "", path)
+        kind, below = path[2] if len(path) > 2 else "", path[3:]
+        if not kind:
+            return None
+        # The key stands in the path, or in a header.
+        return self._claimed(kind, below[0] if below else "", below[1:]) or self._claimed(kind, "", below)
+
+    def _claimed(self, kind: str, key: str, below: tuple[str, ...]) -> tuple[Door, str, tuple[str, ...]] | None:
+        found = (door for door in self._doors if kind in ("", door.kind) and door.claims(below))
+        return next(((door, key, below) for door in found), None)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         found = self._find(_steps(scope))
