@@ -150,7 +150,9 @@ async def begin(tx: Writing, job: jobs.Job, desk: Desk) -> Try | None:
         await jobs.finish(tx, job)
         await start_next_way(tx, page, incident, job.rank)
         return None
-    if await too_many(tx, [page], {incident.id: incident}, desk.allowance):
+    # A try whose process died is made again at once: it has counted already, and nothing was started instead of it.
+    died = tries > 0 and page.outcome is None
+    if not died and await too_many(tx, [page], {incident.id: incident}, desk.allowance):
         await gather(tx, [page])
         await jobs.finish(tx, job)
         return None
