@@ -208,6 +208,7 @@ def fault(run: Run, step: Step) -> None:
             run.trouble.flaky_until, run.trouble.flaky = now + for_s, share
             run.trouble_for(for_s)
         case "jump", (by_s,):
+            run.furthest = max(run.furthest, run.watch.now())
             run.watch.offset += by_s * SECOND
             run.trouble_for(60)
     run.say(f"{step.what} {' '.join(map(str, step.args))}")
