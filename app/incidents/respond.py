@@ -39,9 +39,13 @@ async def _write(tx: Writing, incident: Incident, entry: Entry) -> Incident:
     return incident
 
 
-async def _page_again(tx: Writing, incident: Incident, what: int = turn.NEXT, *, asked: bool = False) -> None:
+async def _page_again(
+    tx: Writing, incident: Incident, what: int = turn.NEXT, *, asked: bool = False, since: Micros | None = None
+) -> None:
+    """Paging is due now, or has been `since` an instant in the past: then it says how late it is."""
     payload = {"epoch": incident.epoch} | ({"asked": True} if asked else {})
-    await jobs.add(tx, [jobs.NewJob("escalate", incident.id, tx.now, payload, rank=what)])
+    due_at = tx.now if since is None else min(tx.now, since)
+    await jobs.add(tx, [jobs.NewJob("escalate", incident.id, due_at, payload, rank=what)])
 
 
 async def _wake_at(tx: Writing, incident: Incident, at: Micros) -> None:
@@ -200,6 +204,6 @@ async def ack_expiry(tx: Writing, job: jobs.Job) -> bool:
     if incident is None or incident.epoch != job.payload["epoch"] or incident.state != "acknowledged":
         return False
     entry = moves.ack_expired(incident, tx.now)
-    await _page_again(tx, incident)
+    await _page_again(tx, incident, since=job.due_at)
     await _write(tx, incident, entry)
     return True

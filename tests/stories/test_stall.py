@@ -109,6 +109,18 @@ async def test_a_try_whose_worker_died_has_an_end_though_nobody_needs_the_page_a
         assert (row.outcome, row.finished_at) == ("unknown", story.clock.now())
 
 
+async def test_a_snooze_whose_end_was_slept_over_pages_and_says_how_late(database: str) -> None:
+    """Quiet for ten minutes; we stood still for an hour: the page was due when the snooze ended."""
+    async with idle(database) as story:
+        await _two_levels(story)
+        await story.store.write(respond.snooze, 1, "Ben", 600)
+        ended = story.clock.now() + 600 * SECOND
+        story.clock.move_to(ended + 3_600 * SECOND)
+        await story.store.write(respond.ack_expiry, await _claim(story, "ack_expiry"))
+        await story.store.write(escalate, await _claim(story, "escalate"), LEASE, Quieting())
+        assert [row.due_at for row in await story.rows("SELECT due_at FROM pages")] == [ended]
+
+
 async def test_a_process_whose_worker_has_ended_is_not_alive(database: str) -> None:
     """Whoever watches it is told to restart it, and which loop is missing."""
     async with idle(database) as story:
