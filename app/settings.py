@@ -37,6 +37,12 @@ class Settings(BaseSettings):
         ge=1_024,
         description="A larger request is answered 413 and tells a person once an hour.",
     )
+    answer_within_s: float = Field(
+        default=4.0,
+        gt=0,
+        le=60,
+        description="How long a sender waits for the database before it is asked to come again (503); a large message gets longer.",
+    )
     queue_requests: int = Field(
         default=2_000,
         ge=1,

@@ -7,6 +7,8 @@ words. `take` returns only what is committed. Must never choose an answer.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -27,13 +29,21 @@ from app.sources.made import MADE, MADE_FOR
 from app.sources.redaction import redacted
 from app.sources.source import Certified, Source
 from app.store.database import Reading
-from app.store.errors import StoreError
+from app.store.errors import StoreError, Unavailable
 from app.world import World
 
 log = structlog.get_logger(__name__)
 
 IN_THREAD_BYTES = 1024 * 1024
 """A larger body is read in a thread: others are answered meanwhile."""
+
+EVENTS_A_SECOND = 500
+"""So much longer than `answer_within_s` the commit of a large message may take.
+
+A sender is told to come again when the database has not answered by then: many senders give up after five or ten seconds,
+and a connection that has gone silent is noticed only after fifteen. What was being written may still be committed; sent
+again, it is a repeat.
+"""
 
 
 class Unprocessed(Exception):
@@ -64,7 +74,8 @@ class Intake:
 
         It is noted as heard, unless only one alert of it is a sign of life (see `commit`).
         """
-        found = await self._world.directory.inlet(kind, key) if key else None
+        async with _within(self._world.settings.answer_within_s):
+            found = await self._world.directory.inlet(kind, key) if key else None
         if found is not None and not found.expects:
             self._world.heard.note(found.integration_id, self._world.clock.now())
         return found
@@ -98,7 +109,7 @@ class Intake:
     async def commit(self, found: Arrival, received: Received) -> None:
         """Returns once it is on disk. Raises Unprocessed, Overloaded, StoreError."""
         try:
-            await self._world.committer.commit(found)
+            await self._commit(found)
         except (Overloaded, StoreError):
             raise
         except Exception as error:
@@ -132,13 +143,17 @@ class Intake:
     async def _refuse_replay(self, found: Arrival, received: Received) -> None:
         if await self._world.store.read(taken_before, found.proof):
             kept = arrival.refused(found.inlet, Replayed.SENTENCE, received.content_type, received.body)
-            await self._world.committer.commit(kept)
+            await self._commit(kept)
             raise Replayed
 
     async def keep(self, inlet: Inlet, reason: str, content_type: str, body: bytes, size: int) -> None:
         """Stores what could not be read, and makes it seen: one coarse alert a key and hour. Raises Overloaded, StoreError."""
         now = self._world.clock.now()
-        await self._world.committer.commit(arrival.unread(inlet, reason, content_type, body, size, now))
+        await self._commit(arrival.unread(inlet, reason, content_type, body, size, now))
+
+    async def _commit(self, found: Arrival) -> None:
+        async with _within(self._world.settings.answer_within_s + len(found.prepared) / EVENTS_A_SECOND):
+            await self._world.committer.commit(found)
 
 
 def _is_made(found: Arrival) -> bool:
@@ -149,3 +164,13 @@ async def _began_since(view: Reading, found: Arrival, since: Micros) -> bool:
     digest = found.prepared[0].key_digest
     known = (await last_episodes(view, [digest])).get(digest)
     return known is not None and known.id >= first_id(since)
+
+
+@asynccontextmanager
+async def _within(limit_s: float) -> AsyncIterator[None]:
+    """Our own trouble when it takes longer. Raises Unavailable."""
+    try:
+        async with asyncio.timeout(limit_s):
+            yield
+    except TimeoutError as error:
+        raise Unavailable(f"the database has not answered within {limit_s:g} s") from error

@@ -440,6 +440,8 @@ async def begin(
             public_url="http://tocsin.test",
             outbound_allow=("127.0.0.1/32",),
             send_timeout_s=2,
+            # A busy machine is no silent database.
+            answer_within_s=60,
             # Stories count pages one by one; bundles have a story of their own.
             **({"page_limit": 0} | settings),
         ),
