@@ -51,3 +51,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     url = running.fresh(TEMPLATE)
     yield url
     running.drop(url)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What a machine has not got, and was therefore not tried, is said and counted at the end of every run."""
+    passed = terminalreporter.getreports("passed")
+    left_out = [(one.nodeid, why) for one in passed for name, why in one.user_properties if name == "left_out"]
+    if left_out:
+        terminalreporter.section(f"{len(left_out)} not tried", yellow=True)
+        for nodeid, why in left_out:
+            terminalreporter.line(f"{nodeid}: {why}")

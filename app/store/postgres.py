@@ -3,9 +3,14 @@
 Every statement is planned for the tables as they are now (`plan_cache_mode`). PostgreSQL would otherwise keep the plans a
 connection made while the tables were small, such as reading all of a table of five rows, and use them in the storm that
 follows until somebody analyses the tables: after a quiet night each statement of a storm read every row there was.
+
+A process that stands still, or that the network has cut off, in the middle of a transaction keeps its locks: those of an
+incident, or of the number that the next incident gets, which everybody waits for. The server ends such a transaction.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import asyncpg
 from sqlalchemy import URL
@@ -17,7 +22,23 @@ from app.store.errors import Unavailable
 _ASYNCPG = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What asyncpg raises past SQLAlchemy: while it connects, and at COMMIT on a backend that died. Always an unknown outcome."""
 
-PLANNING = {"plan_cache_mode": "force_custom_plan"}
+IDLE_MS = 5_000
+"""A transaction of ours waits for the next statement for milliseconds; after so many the server ends it."""
+SESSION = {
+    "plan_cache_mode": "force_custom_plan",
+    "idle_in_transaction_session_timeout": str(IDLE_MS),
+}
+
+
+def _session(url: URL) -> dict[str, Any]:
+    """How a connection is set up. `prepared_statement_cache_size=0` in the address: it leads through a pooler.
+
+    There each transaction may get another connection: no statement has a name that another could have, none is kept, and
+    nothing is set for longer than a transaction. Statements without a name are planned each time anyway.
+    """
+    if url.query.get("prepared_statement_cache_size") != "0":
+        return {"server_settings": SESSION}
+    return {"statement_cache_size": 0, "prepared_statement_name_func": str}
 
 
 class Postgres:
@@ -32,7 +53,7 @@ class Postgres:
             max_overflow=4,
             pool_timeout=COMMAND_TIMEOUT_S,
             hide_parameters=True,
-            connect_args={"timeout": 5, "command_timeout": COMMAND_TIMEOUT_S, "server_settings": PLANNING},
+            connect_args={"timeout": 5, "command_timeout": COMMAND_TIMEOUT_S, **_session(url)},
         )
 
     async def write(self, work: Work[T]) -> T:

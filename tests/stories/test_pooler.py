@@ -1,0 +1,78 @@
+"""Behind pgbouncer in transaction mode everything works, and replicas wake each other over a direct address."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from app.incidents import respond
+from app.store.migrate import migrate
+from app.store.opening import open_store
+from app.clock import SystemClock
+from app.ids import ProcessIds
+from tests.harness.clock import StoryClock
+from tests.harness.pgbouncer import NoPgbouncer, pooled
+from tests.harness.postgres import Cluster
+from tests.harness.providers import Answering, provider
+from tests.harness.town import Sender, begin
+
+POOLED = "?prepared_statement_cache_size=0"
+"""What docs/operations.md says to put at the end of the address."""
+
+
+@pytest.fixture
+def both(
+    postgres: Cluster, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> Iterator[tuple[str, str] | None]:
+    """The address of an empty database through the pooler, and its direct one; None, said aloud, without pgbouncer."""
+    try:
+        with pooled(postgres, tmp_path) as address:
+            direct = postgres.fresh()
+            yield f"{address}{make_url(direct).database}{POOLED}", direct
+            postgres.drop(direct)
+    except NoPgbouncer as missing:
+        record_property("left_out", str(missing))
+        yield None
+
+
+async def test_two_replicas_behind_pgbouncer_ingest_page_and_escalate(both: tuple[str, str] | None) -> None:
+    """An empty database is migrated, sixty alerts come through both at once, everybody is paged once, levels follow."""
+    if both:
+        await _works(*both)
+
+
+def test_the_document_says_what_was_tried() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
+    assert f"6432/tocsin{POOLED}'" in text
+    assert "TOCSIN_HINTS_URL=" in text
+
+
+async def _works(url: str, direct: str) -> None:
+    store = open_store(url, SystemClock(), ProcessIds())
+    await migrate(store)
+    await store.close()
+    async with provider(Answering(200, b"{}")) as fake:
+        clock = StoryClock()
+        one = await begin(url, clock, fake, seed=1, hints_url=direct)
+        other = await begin(url, clock, fake, seed=2, hints_url=direct)
+        ana, ben = await one.person("Ana"), await one.person("Ben")
+        service = await one.service("s", await one.policy([[ana], [ben]], delay_s=300), grouping={"by": "alert"})
+        alerts = await one.integration("alertmanager", service)
+        there = Sender(other, alerts.id, alerts.kind, alerts.key)
+        await asyncio.gather(*(sender.fires(f"{sender is there}-{n}") for n in range(30) for sender in (alerts, there)))
+        for story in (one, other):
+            await story.settled()
+        assert len(ana.phone.inbox()) == 60
+        await asyncio.gather(*(story.store.write(respond.acknowledge, n, "Eva") for n in range(1, 60) for story in (one,)))
+        await one.passes(minutes=6)
+        assert len(ben.phone.inbox()) == 1
+        hints = other.process.hints
+        assert hints is not None
+        assert hints.connected
+        for story in (one, other):
+            await story.web.aclose()
+            await story.process.stop()
