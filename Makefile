@@ -7,7 +7,7 @@ LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-a
 	--custom-compile-command "make lock" --quiet pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test sim planted check format fuzz bench bench-oncall oracle lock openapi senders settings clean
+.PHONY: help demo run test sim planted check format fuzz bench bench-oncall bench-queue torture oracle lock openapi senders settings clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ bench: ## measure ingest and page latency; make bench B=--help shows the options
 
 bench-oncall: ## measure who is on call, beside two libraries; B=--help shows the options
 	$(PYTHON) dev.py bench-oncall $(B)
+
+bench-queue: ## measure the queue with a million jobs waiting; B=--help shows the options
+	$(PYTHON) dev.py bench-queue $(B)
+
+torture: ## kill, freeze, cut off and fill up real servers, for hours; B=--help shows the options
+	$(PYTHON) dev.py torture $(B)
 
 oracle: ## who is on call against another library: every shape, zone and change of the clocks from 2005 to 2037
 	TOCSIN_ORACLE=full $(PYTHON) dev.py test tests/unit/test_oncall_oracle.py

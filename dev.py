@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str, list[list[str]]]] = {
     "bench-oncall": (DEV, "measure who is on call, beside two libraries", [["-m", "bench.oncall"]]),
     "bench-queue": (DEV, "measure the queue with a million jobs waiting", [["-m", "bench.queue"]]),
     "bench-routing": (DEV, "measure rules, silences and inhibition", [["-m", "bench.routing"]]),
+    "torture": (DEV, "real faults on real servers, for hours: --help", [["-m", "tests.torture"]]),
     "python": (DEV, "the environment's Python, with everything installed", [[]]),
 }
 

@@ -59,6 +59,24 @@ class Cluster:
     process: subprocess.Popen[bytes] | None
     base_url: str
     counter: Iterator[int]
+    command: tuple[str, ...] = ()
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self.folder / "data" / ".s.PGSQL.5432"
+
+    def start(self) -> None:
+        """Starts the server, and returns when it answers. Raises NoPostgres."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, cwd="/", **_user())  # type: ignore[call-overload]
+        _await_start(self)
+
+    def crash(self) -> None:
+        """As an immediate shutdown does: every connection is gone at once, nothing is written any more."""
+        assert self.process is not None, "only a server of the tests' own can be crashed"
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(20)
 
     def url(self, name: str) -> str:
         """The address of a database, for Tocsin."""
@@ -148,24 +166,28 @@ def cluster(*options: str) -> Iterator[Cluster]:
             *(options or ("fsync=off",)),
         )
         flags = [part for setting in settings for part in ("-c", setting)]
-        with (scratch / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [tools / "postgres", "-D", data, *flags], stdout=log, stderr=log, cwd="/", **user
-            )  # type: ignore[call-overload]
         base = f"postgresql+asyncpg://postgres@/postgres?host={data}"
-        running = Cluster(scratch, process, base, itertools.count())
+        command = (str(tools / "postgres"), "-D", str(data), *flags)
+        running = Cluster(scratch, None, base, itertools.count(), command)
         try:
-            _await_start(running)
+            running.start()
             yield running
         finally:
-            process.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(20)
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            _stop(running)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _stop(running: Cluster) -> None:
+    process = running.process
+    if process is None:
+        return
+    process.send_signal(signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(20)
+    if process.poll() is None:
+        process.kill()
+        process.wait()
 
 
 def _await_start(running: Cluster) -> None:

@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,15 +25,24 @@ class Served:
     process: asyncio.subprocess.Process
     port: int
     log: Path
+    host: str = "127.0.0.1"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     async def kill(self) -> None:
         """As a power cut would: no handler runs."""
         self.process.send_signal(signal.SIGKILL)
         await self.process.wait()
+
+    def freeze(self) -> None:
+        """It stands still as it is, and keeps all that it holds."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on as if no time had passed."""
+        self.process.send_signal(signal.SIGCONT)
 
     async def stop(self) -> int:
         """As systemd would; answers the exit status."""
@@ -43,13 +52,16 @@ class Served:
 
 
 @asynccontextmanager
-async def served(database_url: str, folder: Path, **settings: str) -> AsyncIterator[Served]:
-    """A server on a free port, ready; killed at the end of the block when it still runs."""
+async def served(
+    database_url: str, folder: Path, *, inside: Sequence[str] = (), host: str = "127.0.0.1", **settings: str
+) -> AsyncIterator[Served]:
+    """A server on a free port, ready; killed at the end of the block when it still runs. `inside`: what its command begins with."""
     log = folder / f"serve-{len(list(folder.glob('serve-*')))}.log"
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "TOCSIN_DATABASE_URL": database_url,
+        "TOCSIN_HOST": host,
         "TOCSIN_PORT": "0",
         "TOCSIN_LOG_FORMAT": "json",
         "TOCSIN_OUTBOUND_ALLOW": "127.0.0.1/32",
@@ -58,6 +70,7 @@ async def served(database_url: str, folder: Path, **settings: str) -> AsyncItera
     }
     with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
+            *inside,
             sys.executable,
             "-c",
             "from app.cli.serve import serve; serve()",
@@ -66,7 +79,7 @@ async def served(database_url: str, folder: Path, **settings: str) -> AsyncItera
             stdout=out,
             stderr=out,
         )
-    running = Served(process, 0, log)
+    running = Served(process, 0, log, host)
     try:
         await _ready(running)
         yield running
@@ -80,7 +93,7 @@ async def _ready(running: Served) -> None:
         while True:
             if running.process.returncode is not None:
                 raise RuntimeError(f"the server ended at once:\n{running.log.read_text()}")
-            found = re.search(r"http://127\.0\.0\.1:(\d+)", running.log.read_text())
+            found = re.search(r"http://[0-9.]+:(\d+)", running.log.read_text())
             if found:
                 running.port = int(found[1])
                 try:

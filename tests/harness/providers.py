@@ -158,10 +158,12 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 @contextlib.asynccontextmanager
-async def provider(usual: Answering | None = None, tls: ssl.SSLContext | None = None) -> AsyncIterator[FakeProvider]:
+async def provider(
+    usual: Answering | None = None, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[FakeProvider]:
     """A provider that answers `usual` (200, empty) until told otherwise."""
     fake = FakeProvider(usual or Answering())
-    server = await asyncio.start_server(fake.serve, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(fake.serve, host, 0, ssl=tls)
     fake.port = server.sockets[0].getsockname()[1]
     try:
         yield fake
