@@ -180,7 +180,7 @@ ESCALATION = (
     Bug(
         "an acknowledgement that expires pages nobody",
         "app/incidents/respond.py",
-        "    entry = moves.ack_expired(incident, tx.now)\n    await _page_again(tx, incident)\n",
+        "    entry = moves.ack_expired(incident, tx.now)\n    await _page_again(tx, incident, since=job.due_at)\n",
         "    entry = moves.ack_expired(incident, tx.now)\n",
     ),
     Bug(

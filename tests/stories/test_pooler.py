@@ -18,7 +18,7 @@ from tests.harness.clock import StoryClock
 from tests.harness.pgbouncer import NoPgbouncer, pooled
 from tests.harness.postgres import Cluster
 from tests.harness.providers import Answering, provider
-from tests.harness.town import Sender, begin
+from tests.harness.town import Resident, Sender, Town, begin
 
 POOLED = "?prepared_statement_cache_size=0"
 """What docs/operations.md says to put at the end of the address."""
@@ -64,15 +64,21 @@ async def _works(url: str, direct: str) -> None:
         alerts = await one.integration("alertmanager", service)
         there = Sender(other, alerts.id, alerts.kind, alerts.key)
         await asyncio.gather(*(sender.fires(f"{sender is there}-{n}") for n in range(30) for sender in (alerts, there)))
-        for story in (one, other):
-            await story.settled()
-        assert len(ana.phone.inbox()) == 60
-        await asyncio.gather(*(story.store.write(respond.acknowledge, n, "Eva") for n in range(1, 60) for story in (one,)))
+        await _paged(ana, 60, one, other)
+        await asyncio.gather(*(one.store.write(respond.acknowledge, number, "Eva") for number in range(1, 60)))
         await one.passes(minutes=6)
-        assert len(ben.phone.inbox()) == 1
+        await _paged(ben, 1, one, other)
         hints = other.process.hints
         assert hints is not None
         assert hints.connected
         for story in (one, other):
             await story.web.aclose()
             await story.process.stop()
+
+
+async def _paged(who: Resident, times: int, *replicas: Town) -> None:
+    """Each replica sends what it has taken; together so often and no more."""
+    async with asyncio.timeout(60):
+        while len(who.phone.inbox()) < times:
+            await asyncio.gather(*(story.settled() for story in replicas))
+    assert len(who.phone.inbox()) == times

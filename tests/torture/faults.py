@@ -126,10 +126,10 @@ async def crash_postgres(place: Place, times: int) -> Account:
 
 async def freeze(place: Place, times: int, for_s: float = LEASE_S + 2) -> Account:
     """SIGSTOP of one of two replicas, with pages on their way (T04): the other has them when the lease ends."""
-    async with scene(place, slow_s=0.2) as on, on.server() as frozen, on.server() as other:
+    async with scene(place, slow_s=0.2, rate=10) as on, on.server() as frozen, on.server() as other:
         async with on.storm.blowing():
             for _ in range(times):
-                await on.storm.more(40)
+                await on.storm.more(20)
                 frozen.freeze()
                 try:
                     await asyncio.sleep(for_s)
