@@ -34,7 +34,8 @@ def _run(*command: str) -> None:
 @dataclass(frozen=True)
 class Room:
     """A network namespace, joined to the machine by one cable. The machine has two addresses on it: one leads to the
-    database, the other to everything else."""
+    database, the other to everything else.
+    """
 
     name: str
 

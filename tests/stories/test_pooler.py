@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from app.clock import SystemClock
+from app.ids import ProcessIds
 from app.incidents import respond
 from app.store.migrate import migrate
 from app.store.opening import open_store
-from app.clock import SystemClock
-from app.ids import ProcessIds
 from tests.harness.clock import StoryClock
 from tests.harness.pgbouncer import NoPgbouncer, pooled
 from tests.harness.postgres import Cluster
@@ -40,7 +40,7 @@ def both(
 
 
 async def test_two_replicas_behind_pgbouncer_ingest_page_and_escalate(both: tuple[str, str] | None) -> None:
-    """An empty database is migrated, sixty alerts come through both at once, everybody is paged once, levels follow."""
+    """An empty database is migrated, twenty alerts come through both at once, everybody is paged once, levels follow."""
     if both:
         await _works(*both)
 
@@ -63,9 +63,9 @@ async def _works(url: str, direct: str) -> None:
         service = await one.service("s", await one.policy([[ana], [ben]], delay_s=300), grouping={"by": "alert"})
         alerts = await one.integration("alertmanager", service)
         there = Sender(other, alerts.id, alerts.kind, alerts.key)
-        await asyncio.gather(*(sender.fires(f"{sender is there}-{n}") for n in range(30) for sender in (alerts, there)))
-        await _paged(ana, 60, one, other)
-        await asyncio.gather(*(one.store.write(respond.acknowledge, number, "Eva") for number in range(1, 60)))
+        await asyncio.gather(*(sender.fires(f"{sender is there}-{n}") for n in range(10) for sender in (alerts, there)))
+        await _paged(ana, 20, one, other)
+        await asyncio.gather(*(one.store.write(respond.acknowledge, number, "Eva") for number in range(1, 20)))
         await one.passes(minutes=6)
         await _paged(ben, 1, one, other)
         hints = other.process.hints

@@ -19,8 +19,8 @@ from app.ids import ProcessIds
 from app.store.database import Store
 from app.store.migrate import migrate
 from app.store.opening import open_store
-from tests.harness.machine import OUTSIDE, STORE, fill, require_root, room, small_disk
 from tests.harness.machine import INSIDE as IN_ROOM
+from tests.harness.machine import OUTSIDE, STORE, fill, require_root, room, small_disk
 from tests.harness.postgres import Cluster
 from tests.harness.process import Served, served
 from tests.harness.providers import Answering, FakeProvider, provider
@@ -94,7 +94,7 @@ async def scene(place: Place, *, rate: float = 50, slow_s: float = 0.0, host: st
 
 
 async def kill(place: Place, times: int) -> Account:
-    """kill -9 at any instant, again and again (T02)."""
+    """Kill -9 at any instant, again and again (T02)."""
     chance = random.Random(20_261_121)
     async with scene(place) as on:
         async with on.storm.blowing():
@@ -191,7 +191,7 @@ def _over(url: str, host: str, port: int) -> str:
     return url.partition("?")[0].replace("@/", f"@{host}:{port}/")
 
 
-async def _silenced(  # noqa: PLR0913 - who, how, how often and how long
+async def _silenced(
     on: Scene,
     behind: object,
     silence: Callable[[], None],
