@@ -33,8 +33,9 @@ def _run(*command: str) -> None:
 
 @dataclass(frozen=True)
 class Room:
-    """A network namespace, joined to the machine by one cable. The machine has two addresses on it: one leads to the
-    database, the other to everything else.
+    """A network namespace, joined to the machine by one cable.
+
+    The machine has two addresses on it: one leads to the database, the other to everything else.
     """
 
     name: str

@@ -134,7 +134,9 @@ async def _all(store: Store, question: str) -> list[Any]:
 
 
 async def _tries(store: Store, page: str, times: int) -> str:
-    rows = await _all(store, f"SELECT * FROM attempts WHERE page_id = {int(page.removeprefix('tocsin-'))} ORDER BY number")
+    rows = await _all(
+        store, f"SELECT * FROM attempts WHERE page_id = {int(page.removeprefix('tocsin-'))} ORDER BY number"
+    )
     return f"{page} came {times} times: " + "; ".join(str(dict(row._mapping)) for row in rows)
 
 
@@ -189,7 +191,9 @@ async def account(store: Store, phone: FakeProvider, storm: Storm) -> Account:
         lost_pages=len(incidents - told),
         extra=sum(times - 1 for times in received.values()),
         unknown=sum(unknown.values()),
-        unexplained=len(planned) - len(incidents) + sum(max(0, times - 1 - unknown[page]) for page, times in received.items()),
+        unexplained=len(planned)
+        - len(incidents)
+        + sum(max(0, times - 1 - unknown[page]) for page, times in received.items()),
         latest_s=(late[0].late or 0) / 1_000_000,
         statuses=dict(storm.statuses),
         slowest_s=storm.slowest_s,

@@ -31,7 +31,9 @@ OTHERWISE = 20
 def main() -> int:
     """Answers the exit code."""
     parser = argparse.ArgumentParser(prog="python3 dev.py torture", description="real faults on real servers")
-    parser.add_argument("--only", action="append", choices=sorted({*ON_SQLITE, *ON_POSTGRESQL}), help="these faults alone")
+    parser.add_argument(
+        "--only", action="append", choices=sorted({*ON_SQLITE, *ON_POSTGRESQL}), help="these faults alone"
+    )
     parser.add_argument("--database", choices=["sqlite", "postgresql"], help="one database alone")
     parser.add_argument("--times", type=int, help="how often, instead of what each fault has of its own")
     asked = parser.parse_args()

@@ -81,7 +81,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(place: Place, *, rate: float = 50, slow_s: float = 0.0, host: str = "127.0.0.1") -> AsyncIterator[Scene]:
+async def scene(
+    place: Place, *, rate: float = 50, slow_s: float = 0.0, host: str = "127.0.0.1"
+) -> AsyncIterator[Scene]:
     """A storm, for the length of the block. `slow_s`: how long the phone takes to answer."""
     store = open_store(place.url, SystemClock(), ProcessIds())
     try:
@@ -180,9 +182,7 @@ async def silence_in_a_room(place: Place, times: int, for_s: float = 30.0) -> Ac
     with room() as space:
         async with scene(place, host=OUTSIDE) as on, relay(place.server.socket, STORE) as line:
             cut_off = _over(place.url, line.host, line.port)
-            inside = served(
-                cut_off, place.folder, inside=space.inside, host=IN_ROOM, lease_s=str(LEASE_S), **allow
-            )
+            inside = served(cut_off, place.folder, inside=space.inside, host=IN_ROOM, lease_s=str(LEASE_S), **allow)
             return await _silenced(on, inside, space.silence, space.heal, times, for_s, allow)
 
 
