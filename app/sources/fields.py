@@ -6,7 +6,7 @@ A field that is missing, null or of another shape says nothing; that is never an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from app.clock import Micros
@@ -71,11 +71,6 @@ def graded(word: str, table: Mapping[str, Severity] = severity.WORDS) -> tuple[S
     """What a severity word means, and the word itself when nobody knows it."""
     level = severity.lookup(word, table)
     return level or severity.UNKNOWN, "" if level else word
-
-
-def words(pairs: Iterable[str], meaning: Severity) -> dict[str, Severity]:
-    """A severity table in which all of these words mean the same."""
-    return dict.fromkeys(pairs, meaning)
 
 
 def facts_and_words(given: Any) -> tuple[dict[str, str], dict[str, str]]:
