@@ -1,0 +1,144 @@
+"""How real senders behave, across kinds: an end finds its beginning, forms and odd bodies are read, what is no problem is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.sources.event import Received
+from app.sources.registry import SOURCES
+
+DATA = Path(__file__).parent.parent / "data"
+NOW = 1_785_000_000_000_000
+
+PAIRS = {
+    "sns": ("alarm-asg.json", "ok-asg.json"),
+    "newrelic": ("workflow-activated.json", "workflow-closed.json"),
+    "sentry": ("metric-alert-critical.json", "metric-alert-resolved.json"),
+    "elastic": ("connector-body-active.json", "connector-body-recovered.json"),
+    "netdata": ("agent-pagerduty-v2-critical.json", "agent-custom-clear.json"),
+    "monit": ("failed.json", "succeeded-without-status.json"),
+    "uptimekuma": ("down.json", "up.json"),
+    "healthchecks": ("template-down.json", "json-variable-check-up.json"),
+    "pingdom": ("down.json", "up.json"),
+    "site24x7": ("down.json", "up.json"),
+    "statuspage": ("incident-investigating.json", "incident-resolved.json"),
+    "jenkins": ("notification-plugin-failure.json", "notification-plugin-success.json"),
+    "github": ("workflow-run-failure.json", "workflow-run-success.json"),
+    "email": ("nagios-subject.eml", "nagios-subject-recovery.eml"),
+}
+
+
+def read(kind, body, **settings):
+    source = SOURCES[kind]
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return source.read(Received(raw), source.Settings.model_validate(settings).unsigned(), NOW).events
+
+
+def one(kind, body, **settings):
+    (event,) = read(kind, body, **settings)
+    return event
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_an_end_has_the_key_of_its_beginning(kind):
+    """Or its incident never closes."""
+    begin, end = (one(kind, (DATA / kind / name).read_bytes()) for name in PAIRS[kind])
+    assert (begin.status, end.status) == ("firing", "resolved")
+    assert begin.key == end.key
+    assert begin.ends_at is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "key"),
+    [
+        ("netdata", b'   {"alarm_id": "5", "host": "h", "status": "CRITICAL", "name": "x"}', "alarm/h/5"),
+        ("netdata", {"alarmId": "5", "host": "h", "status": "WARNING", "name": "x"}, "alarm/h/5"),
+        (
+            "uptimekuma",
+            (
+                b'------x\r\nContent-Disposition: form-data; name="data"\r\n\r\n'
+                b'{"heartbeat":{"status":0,"monitorID":3},"monitor":{"id":3,"name":"a"},"msg":"m"}\r\n------x--\r\n'
+            ),
+            "monitor/3",
+        ),
+        ("site24x7", b"STATUS=DOWN&MONITORNAME=shop&MONITOR_ID=7", "monitor/7"),
+        ("nagios", b"payload=%7B%22host%22%3A%22a%22%2C%22state%22%3A%22DOWN%22%7D", "a/"),
+        ("nagios", b"HOSTNAME=a&SERVICEDESC=disk%2Fvar&SERVICESTATE=WARNING&NOTIFICATIONTYPE=PROBLEM", "a/disk%2Fvar"),
+        ("checkmk", b"host=a&event=UP+-%3E+DOWN&what=HOST&site=s", "s/a/"),
+        ("sentry", {"action": "unresolved", "data": {"issue": {"id": 7, "title": "t"}}}, "issue/7"),
+        ("azure", {"data": {"essentials": {"alertRule": "r", "monitorCondition": "Fired"}}}, "rule/r/"),
+        ("newrelic", {"state": "CREATED", "issueUrl": "https://nr.test/a/issues/abc?x=1", "id": "other"}, "abc"),
+    ],
+)
+def test_what_they_really_send_fires_under_a_key_that_stays(kind, body, key):
+    event = one(kind, body)
+    assert (event.status, event.key) == ("firing", key)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("nagios", {"host": "a", "state": "UP", "type": "FLAPPINGSTART"}),
+        ("nagios", {"host": "a", "state": "DOWN", "type": "DOWNTIMESTART (HOST)"}),
+        ("icinga", {"type": "downtime-start", "tags": {"host": "a"}, "severity": "crit"}),
+        ("uptimekuma", {"heartbeat": {"status": 2}, "monitor": {"id": 1}, "msg": "pending"}),
+        ("healthchecks", {"name": "a", "status": "grace"}),
+        ("site24x7", {"STATUS": "MAINTENANCE", "MONITORNAME": "a"}),
+        ("netdata", {"alarm_id": 1, "name": "a", "status": "UNINITIALIZED"}),
+        ("sentry", {"action": "assigned", "data": {"issue": {"id": 1}}}),
+        ("sentry", {"action": "created", "installation": {"uuid": "x"}, "data": {"installation": {}}}),
+        ("jenkins", {"name": "a", "build": {"phase": "COMPLETED", "status": "ABORTED"}}),
+        (
+            "github",
+            {"action": "completed", "workflow_run": {"conclusion": "cancelled", "head_branch": "m"}, "repository": {}},
+        ),
+    ],
+)
+def test_what_is_neither_a_problem_nor_its_end_is_answered_and_means_nothing(kind, body):
+    assert read(kind, body) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "status"),
+    [
+        ("nagios", {"host": "a", "state": "DOWN", "type": "ACKNOWLEDGEMENT"}, "acknowledged"),
+        ("icinga", {"type": "acknowledgement-set", "tags": {"host": "a"}, "severity": "crit"}, "acknowledged"),
+        ("newrelic", {"state": "ACKNOWLEDGED", "issueId": "a"}, "acknowledged"),
+        ("sentry", {"action": "archived", "data": {"issue": {"id": 1}}}, "acknowledged"),
+        ("dynatrace", {"PID": "1", "State": "MERGED"}, "resolved"),
+        ("nagios", {"host": "a", "state": "OK", "service": "s", "type": "PROBLEM"}, "resolved"),
+    ],
+)
+def test_acknowledgements_and_odd_ends(kind, body, status):
+    assert one(kind, body).status == status
+
+
+def test_an_alarm_without_enough_data_is_what_the_setting_says():
+    body = (DATA / "sns" / "insufficient-data-after-alarm.json").read_bytes()
+    assert read("sns", body) == ()
+    assert one("sns", body, insufficient_data="resolved").status == "resolved"
+    assert one("sns", body, insufficient_data="firing").status == "firing"
+
+
+def test_branches_of_others_count_only_where_the_setting_says():
+    body = (DATA / "github" / "workflow-run-failure-on-a-branch.json").read_bytes()
+    assert read("github", body) == ()
+    assert one("github", body, branches=["try-it"]).status == "firing"
+
+
+def test_hosts_with_slashes_and_equal_names_stay_apart():
+    keys = {
+        one("nagios", {"host": host, "service": service, "state": "DOWN"}).key
+        for host, service in (("a", "b/c"), ("a/b", "c"), ("a%2Fb", "c"), ("a", "b"), ("b", "a"))
+    }
+    assert len(keys) == 5
+
+
+def test_a_time_without_a_zone_of_a_local_clock_is_not_believed():
+    body = {
+        "payload": {"source": "h", "timestamp": "2026-07-25T17:05:00", "custom_details": {"alarm_id": 1, "name": "x"}}
+    }
+    assert one("netdata", body).starts_at is None
