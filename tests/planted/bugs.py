@@ -445,4 +445,57 @@ WHO_IS_TOLD = (
     ),
 )
 
-BUGS: tuple[Bug, ...] = INGEST + QUEUE + ESCALATION + DELIVERY + ANSWERS + HOLDING + ON_CALL + WHO_IS_TOLD
+_STORM = ("tests/unit/test_storm.py", "tests/unit/test_doors.py", "tests/unit/test_breaker.py")
+TOO_MUCH = (
+    Bug(
+        "a provider that does not work is called on and on",
+        "app/paging/breaker.py",
+        '        case "closed" if known.failures < OPENS_AFTER:\n',
+        '        case "closed":\n',
+        tests=_STORM,
+    ),
+    Bug(
+        "all that wait for a broken provider probe it",
+        "app/paging/breaker.py",
+        '    return replace(circuit, state="probing", until=now + PROBE_LASTS), True\n',
+        "    return circuit, True\n",
+        tests=_STORM,
+    ),
+    Bug(
+        "a repeat takes the last call that a provider has left",
+        "app/paging/bucket.py",
+        "    needed = min(float(pace.burst), 1 + pace.burst * _LEFT.get(rank, _LEFT_BY_THE_REST))\n",
+        "    needed = 1.0\n",
+        tests=_STORM,
+    ),
+    Bug(
+        "a storm of one service takes all pages of a person",
+        "app/paging/storm.py",
+        "    share = allowance.pages - allowance.pages // KEPT\n",
+        "    share = allowance.pages\n",
+        tests=_STORM,
+    ),
+    Bug(
+        "what is too much for a person is not gathered",
+        "app/paging/storm.py",
+        "        return heard.pages < allowance.pages\n",
+        "        return True\n",
+        tests=_STORM,
+    ),
+    Bug(
+        "who waited a moment for a provider has no next way any more",
+        "app/paging/deliver.py",
+        '    goes_on = long and page.state == "waiting"\n    values = {"detail": clean(shut.reason)[:MAX_DETAIL]}\n    if goes_on:\n',
+        '    goes_on = long and page.state == "waiting"\n    values = {"detail": clean(shut.reason)[:MAX_DETAIL]}\n    if True:\n',
+        tests=("tests/stories/test_provider_trouble.py",),
+    ),
+    Bug(
+        "a receipt that does not come is not missed",
+        "app/paging/retry.py",
+        "        case Accepted(awaits_receipt=True):\n            return Awaits(now + RECEIPT_WITHIN)\n",
+        "",
+        tests=("tests/stories/test_receipts.py",),
+    ),
+)
+
+BUGS: tuple[Bug, ...] = INGEST + QUEUE + ESCALATION + DELIVERY + ANSWERS + HOLDING + ON_CALL + WHO_IS_TOLD + TOO_MUCH
