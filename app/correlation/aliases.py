@@ -6,6 +6,7 @@ A label name is compared in lower case with `.`, `-` and `/` as `_`. Knows no se
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -45,6 +46,7 @@ SHIPPED: Mapping[str, Kind] = MappingProxyType(
 """Label -> kind of thing, as shipped."""
 
 
+@lru_cache(maxsize=4_096)
 def plain(label: str) -> str:
     """A label's name as the table has it."""
     return label.lower().replace(".", "_").replace("-", "_").replace("/", "_")

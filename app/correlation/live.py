@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from app.clock import Micros
 
-MAX_MEMBERS = 2_000
+MAX_MEMBERS = 1_000
 """Entities one incident remembers; in a larger one new ones no longer attract."""
 
 

@@ -40,6 +40,12 @@ _CIRCUMSTANCE = frozenset({"check", "nearby"})
 """What never joins alerts of two services that somebody declared as two."""
 
 
+LEAST = 0.02
+"""Evidence that is worth less is none."""
+MOST = 8
+"""Incidents that are answered: the best is joined, the next few may be merged with it."""
+
+
 class Evidence(NamedTuple):
     """One piece: what it is worth here and now."""
 
@@ -58,7 +64,7 @@ class Match(NamedTuple):
 
 
 def matches(state: State, seen: Seen, scope: int, now: Micros, graph: Graph = NO_GRAPH) -> list[Match]:
-    """Every live incident of the scope for which something speaks, the likeliest first; of two equal ones the older."""
+    """The live incidents of the scope for which most speaks, the likeliest first; of two equal ones the older."""
     found: dict[int, dict[str, Evidence]] = {}
     collect = _Collector(state, seen, scope, now, found)
     collect.same_things()
@@ -71,10 +77,13 @@ def matches(state: State, seen: Seen, scope: int, now: Micros, graph: Graph = NO
         doubt = 1.0
         for piece in evidence.values():
             doubt *= 1.0 - piece.value
-        ordered = tuple(sorted(evidence.values(), key=lambda piece: -piece.value))
-        rated.append(Match(incident_id, 1.0 - doubt, ordered))
-    rated.sort(key=lambda match: (-match.score, match.incident_id))
-    return rated
+        rated.append((doubt, incident_id))
+    rated.sort()
+    return [Match(one, 1.0 - doubt, _strongest_first(found[one])) for doubt, one in rated[:MOST]]
+
+
+def _strongest_first(evidence: dict[str, Evidence]) -> tuple[Evidence, ...]:
+    return tuple(sorted(evidence.values(), key=lambda piece: -piece.value))
 
 
 class _Collector:
@@ -154,30 +163,28 @@ class _Collector:
         """Just after the last alert of the place; in a burst of the place, with most of it."""
         place = self.seen.facets.place
         rate = self.state.rates.per_micro(f"place:{place}", self.now)
+        owner = self.seen.facets.owner
+        oldest = self.now - 6 * weights.JUST_AFTER.full
         for incident_id in self.state.having(f"place:{place}"):
             live = self.state.live[incident_id]
             at = live.places[place]
-            age = self.now - at
-            if age > 6 * weights.JUST_AFTER.full:
+            if at < oldest or owner not in live.owners:
                 continue
+            age = self.now - at
             worth = weights.JUST_AFTER.value * _fade(age, weights.JUST_AFTER.full) * surprise(rate, age)
-            said = f"{age // SECOND} s after its last alert in {place}"
-            self._add(live, "nearby", worth, "just_after", said, at, identity=False)
+            if worth >= LEAST:
+                said = f"{age // SECOND} s after its last alert in {place}"
+                self._add(live, "nearby", worth, "just_after", said, at, identity=False)
         self._burst(place)
 
     def _burst(self, place: str) -> None:
-        recent: dict[int, set[str]] = {}
-        everywhere: set[str] = set()
-        for at, component, incident_id in self.state.bursts.get(place, ()):
-            if at + weights.BURST_WINDOW >= self.now:
-                recent.setdefault(incident_id, set()).add(component)
-                everywhere.add(component)
-        if len(everywhere) < weights.BURST_COMPONENTS:
+        burst = self.state.bursts.get(place)
+        if burst is None or burst.things < weights.BURST_COMPONENTS:
             return
-        largest = max(recent, key=lambda one: (len(recent[one]), -one))
+        largest, own = burst.largest()
         live = self.state.live.get(largest)
-        if live is not None and len(recent[largest]) * 2 >= len(everywhere):
-            said = f"{len(everywhere)} things of {place} failed within 2 min, most of them here"
+        if live is not None and own * 2 >= burst.things:
+            said = f"{burst.things} things of {place} failed within 2 min, most of them here"
             self._add(live, "nearby", weights.BURST.value, "burst", said, self.now, identity=False)
 
     def _by_entity(self, entity: str, weight: Weight, family: str, name: str, said: str) -> None:
@@ -202,7 +209,7 @@ class _Collector:
             return
         if not identity and len(live.components) >= weights.MANY_COMPONENTS:
             worth *= live.lives_in(self.seen.region)
-        if worth < 0.02:
+        if worth < LEAST:
             return
         evidence = self.found.setdefault(live.id, {})
         if family not in evidence or evidence[family].value < worth:

@@ -5,19 +5,22 @@ All of it is folded from memberships, in their order; it is a cache that can be 
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from app.clock import Micros
+from app.correlation.burst import Burst
 from app.correlation.entities import Facets, component, named
 from app.correlation.live import MAX_MEMBERS, Live, Member
 from app.correlation.rates import Rates
-from app.correlation.weights import BURST_WINDOW, NOTHING_AFTER
+from app.correlation.weights import NOTHING_AFTER
 
-MAX_LIVE = 5_000
+MAX_LIVE = 2_000
 """Incidents that may attract at a time; of more the one that was quiet longest is left alone."""
 MAX_LEARNED = 50_000
-MAX_BURST = 512
+MOST_HAVING = 12
+"""What a thousand incidents have in common tells none of them apart, and is not to cost a thousand looks."""
 _VOCABULARY = ("service:", "host:", "queue:", "party:")
 
 
@@ -41,7 +44,7 @@ class State:
         self.live: OrderedDict[int, Live] = OrderedDict()
         self.index: dict[str, dict[int, None]] = {}
         self.rates = Rates()
-        self.bursts: dict[str, deque[tuple[Micros, str, int]]] = {}
+        self.bursts: dict[str, Burst] = {}
         self.pins: OrderedDict[str, int] = OrderedDict()
         """Keys of alerts that a person put somewhere."""
         self._hosts: OrderedDict[str, str] = OrderedDict()
@@ -100,8 +103,9 @@ class State:
     # ---- looking up
 
     def having(self, entity: str) -> Iterable[int]:
-        """The live incidents that have an entity."""
-        return self.index.get(entity, ())
+        """The live incidents that have an entity: the last `MOST_HAVING` that it came into (of a place: that it was in)."""
+        having = self.index.get(entity)
+        return islice(reversed(having), MOST_HAVING) if having else ()
 
     # ---- folding
 
@@ -131,13 +135,17 @@ class State:
                 live.members[entity] = Member(at, at, self.rates.per_micro(entity, at))
                 self.index.setdefault(entity, {})[live.id] = None
         live.places[facets.place] = at
-        self.index.setdefault(f"place:{facets.place}", {})[live.id] = None
+        here = self.index.setdefault(f"place:{facets.place}", {})
+        here.pop(live.id, None)
+        here[live.id] = None
         if facets.cause:
             live.causes[facets.cause, facets.place] = at
             live.causes[facets.cause, seen.region] = at
             self.index.setdefault(f"region:{seen.region}", {})[live.id] = None
-        burst = self.bursts.setdefault(facets.place, deque(maxlen=MAX_BURST))
-        burst.append((at, seen.component, live.id))
+        burst = self.bursts.get(facets.place)
+        if burst is None:
+            burst = self.bursts[facets.place] = Burst()
+        burst.add(at, seen.component, live.id)
 
     def _keys(self, seen: Seen) -> Iterator[str]:
         facets = seen.facets
@@ -183,9 +191,7 @@ class State:
         into.severity = max(into.severity, other.severity)
         into.last_at = max(into.last_at, other.last_at)
         for burst in self.bursts.values():
-            for spot, (at, failed, incident_id) in enumerate(burst):
-                if incident_id == other.id:
-                    burst[spot] = (at, failed, into.id)
+            burst.merged(other.id, into.id)
         self.drop(other.id)
 
     def take_out(self, live: Live, seen: Seen) -> None:
@@ -231,8 +237,10 @@ class State:
             if oldest.last_at + NOTHING_AFTER > now and len(self.live) <= MAX_LIVE:
                 break
             self.drop(incident_id)
-        for place in [place for place, burst in self.bursts.items() if burst[-1][0] + BURST_WINDOW < now]:
-            del self.bursts[place]
+        for place, burst in list(self.bursts.items()):
+            burst.passes_to(now)
+            if not burst:
+                del self.bursts[place]
 
 
 def _put(table: OrderedDict[str, str], name: str, value: str) -> None:
