@@ -1,0 +1,51 @@
+"""`tocsin replay`: a stream through the real pipeline, as somebody types it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def _post(at: float, name: str, episode: str, **labels: str) -> str:
+    alert: dict[str, Any] = {
+        "status": "firing",
+        "labels": {"alertname": name, "severity": "critical", **labels},
+        "startsAt": f"2026-01-01T00:00:{int(at):02d}Z",
+        "generatorURL": f"http://prometheus/graph?g0.expr=up&ep={episode}",
+    }
+    payload = {"version": "4", "status": "firing", "alerts": [alert]}
+    return json.dumps({"at": at, "source": "alertmanager", "integration": "am", "payload": payload})
+
+
+def _replay(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A process of its own, as it sets up logs of its own."""
+    command = [sys.executable, "-m", "app", "replay", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_stream_is_told_as_incidents_with_reasons_and_pages(tmp_path: Path) -> None:
+    stream, out = tmp_path / "stream.jsonl", tmp_path / "result.json"
+    lines = [
+        _post(1, "Slow", "E1", host="db-1"),
+        _post(20, "Down", "E2", host="db-1"),
+        _post(40, "Late", "E3", host="x"),
+    ]
+    stream.write_text("\n".join(lines) + "\n")
+    done = _replay(str(stream), "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    found = json.loads(out.read_text())
+    went = found["alert_to_incident"]
+    assert went["E1"] == went["E2"] != went["E3"]
+    assert found["reasons"]["E2"]["because"].startswith("0.9")
+    assert [page["incident"] for page in found["pages"]] == [went["E1"], went["E3"]]
+
+
+def test_a_line_that_is_no_message_is_named(tmp_path: Path) -> None:
+    stream = tmp_path / "stream.jsonl"
+    stream.write_text(_post(1, "Slow", "E1") + "\nnonsense\n")
+    done = _replay(str(stream))
+    assert done.returncode != 0
+    assert "line 2 is no message" in done.stderr
