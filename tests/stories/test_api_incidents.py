@@ -150,7 +150,7 @@ async def test_the_story_tells_alerts_pages_and_acts_in_order_each_with_its_reas
         assert [one["at"] for one in found] == sorted(one["at"] for one in found)
         assert all(one["reason"] for one in found)
         assert {one["actor"] for one in found if one["kind"] == "alert"} == {"alertmanager 1"}
-        assert found[4]["reason"].startswith("the same service")
+        assert found[4]["reason"].startswith("0.93: the same service checkout")
         assert [one["detail"]["level"] for one in found if one["kind"] in ("page", "level_told")] == [1, 1, 2, 2]
         shown = await asked.reader.get("/incidents/1")
         assert (shown["alerts"], shown["open_alerts"], shown["level"]) == (2, 2, 2)
