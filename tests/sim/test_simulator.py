@@ -110,7 +110,7 @@ def test_a_quiet_day_breaks_no_rule() -> None:
         ("UPDATE incidents SET state = 'acknowledged'", "its timeline says triggered"),
         ("UPDATE incidents SET open_alerts = 0", "counts 0 open alerts; there are 1"),
         ("UPDATE alerts SET resolved_at = 1", "counts 1 open alerts; there are 0"),
-        ("UPDATE pages SET state = 'failed'", "was sent and is failed"),
+        ("UPDATE pages SET state = 'failed'", "was the last hope of its level"),
         ("UPDATE pages SET number = 3", "has 2 pages, numbered up to 3"),
     ],
 )

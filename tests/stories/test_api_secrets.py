@@ -26,7 +26,12 @@ async def test_secrets_are_stored_and_never_shown(database: str) -> None:
         made = await asked.admin.create("people", {"name": "Ana", "contact_methods": [PHONE]})
         item = f"/people/{made['id']}"
         answers = [await asked.admin.ask("GET", path) for path in ("/people", item, f"{item}/history")]
-        assert made["contact_methods"][0]["address"] == {"url": "***", "secret": None, "authorization": "***"}
+        assert made["contact_methods"][0]["address"] == {
+            "url": "***",
+            "secret": None,
+            "authorization": "***",
+            "receipts": False,
+        }
         assert all("verysecret" not in answer.text for answer in answers)
         assert (await stored(asked))["contact_methods"][0]["address"]["url"] == URL
 
@@ -39,7 +44,7 @@ async def test_a_secret_sent_back_hidden_stays_what_it_was(database: str) -> Non
         changed = await asked.admin.done(200, "PUT", f"/people/{made['id']}", version=1, json=document)
         assert changed["contact_methods"][0]["label"] == "work phone"
         address = (await stored(asked))["contact_methods"][0]["address"]
-        assert address == {"url": URL, "secret": None, "authorization": "Bearer verysecret"}
+        assert address == {"url": URL, "secret": None, "authorization": "Bearer verysecret", "receipts": False}
 
 
 async def test_a_stored_secret_never_follows_to_another_address(database: str) -> None:

@@ -309,8 +309,9 @@ async def test_what_takes_over_a_graver_incident_is_told_anew(database: str) -> 
         await asked.story.settled()
         await asked.responder.post("/incidents/2/merge", {"into": 1})
         await asked.story.passes(minutes=1)
-        seen = [(seen.path, seen.json["title"]) for seen in asked.story.provider.seen]
-        assert seen == [("/mail", "#1 Slow"), ("/phone", "#2 Down"), ("/phone", "#1 Slow")]
+        *first, last = [(seen.path, seen.json["title"]) for seen in asked.story.provider.seen]
+        assert sorted(first) == [("/mail", "#1 Slow"), ("/phone", "#2 Down")]
+        assert last == ("/phone", "#1 Slow")
 
 
 async def test_somebody_is_asked_before_the_first_level_is_told(database: str) -> None:

@@ -163,6 +163,7 @@ async def test_whoever_asks_is_told_that_paging_is_held(database: str) -> None:
             "held_by": "Ana",
             "why": "restored from the backup of 02:00",
             "waiting": 0,
+            "silenced": [],
         }
         ready = await asked.story.web.get("/readyz")
         assert ready.status_code == 200

@@ -6,6 +6,7 @@ import asyncio
 import re
 from html.parser import HTMLParser
 
+from app.api.forms import MAX_FORM
 from app.clock import HOUR, MINUTE, SECOND
 from app.incidents import respond
 from app.paging import links
@@ -264,7 +265,7 @@ BAD_FORMS: tuple[tuple[links.LinkAction, dict[str, str]], ...] = (
     ("resolve", {"resolution": "recovered"}),
     ("resolve", {"resolution": "'; DROP TABLE incidents; --"}),
     ("acknowledge", {f"f{place}": "x" for place in range(50)}),
-    ("acknowledge", {"x": "y" * 5_000}),
+    ("acknowledge", {"x": "y" * MAX_FORM}),
 )
 
 
@@ -496,7 +497,7 @@ def _assert_harmless(html: str) -> None:
     assert not seen.names & {"script", "img", "iframe", "object", "embed", "base"}
     assert not {name for name in seen.attributes if name.startswith("on")}
     assert "http-equiv" not in seen.attributes
-    ours = ("./A", "https://wiki.example.com/", "data:image/svg+xml,")
+    ours = ("./A", "./B", "https://wiki.example.com/", "data:image/svg+xml,")
     assert all(address.startswith(ours) for address in seen.addresses), seen.addresses
     assert "<script" not in html.lower()
     assert not set(html) & set("\u202e\u2066")

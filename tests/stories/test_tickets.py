@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.api.forms import MAX_FORM
 from app.clock import HOUR, SECOND
 from app.rota import tickets
 from app.rota.tickets import Ticket
@@ -153,7 +154,14 @@ async def test_a_swap_without_a_word_does_nothing(database: str) -> None:
     async with rota_town(database, "Ana", "Ben") as rota:
         web = rota.asked.story.web
         path = await swap(rota)
-        for body in (b"", b"answer=", b"answer=here", b"answer=maybe", b"answer=accept&x=" + b"y" * 5_000, b"\xff=1"):
+        for body in (
+            b"",
+            b"answer=",
+            b"answer=here",
+            b"answer=maybe",
+            b"answer=accept&x=" + b"y" * MAX_FORM,
+            b"\xff=1",
+        ):
             answer = await web.post(path, headers=PRESS, content=body)
             assert answer.status_code == 400, body
         json = await web.post(
