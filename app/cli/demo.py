@@ -22,7 +22,8 @@ def demo(*, once: bool) -> None:
     """
     from app.cli.demonstration.stage import Stage
 
-    for name in ("SIGTERM", "SIGHUP"):
+    # SIGINT too: whoever was begun in the background by a script inherits that it is ignored.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _interrupt)
     stage = Stage(pauses=not once)
