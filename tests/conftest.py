@@ -21,9 +21,20 @@ TEMPLATE = "tocsin_template"
 
 def pytest_collection_finish() -> None:
     """As the server does: what is loaded is there to stay, and walking through it again and again takes long."""
+    gc.set_threshold(*GC_THRESHOLD)
+    _keep_from_the_collector()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _collected() -> Iterator[None]:
+    """What a file of tests left is looked through once: one look at what all left would stop the world for 20 s."""
+    yield
+    _keep_from_the_collector()
+
+
+def _keep_from_the_collector() -> None:
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GC_THRESHOLD)
 
 
 @pytest.fixture(scope="session")
