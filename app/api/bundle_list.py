@@ -25,6 +25,9 @@ from app.paging.visitors import who
 from app.store.errors import StoreError
 from app.world import World
 
+MAX_LIST = 8_192
+"""Bytes of a form in which every incident of a list is ticked."""
+
 log = structlog.get_logger(__name__)
 
 PAGES_GO_ON = "Pages go on until somebody has acknowledged, so if you are on it, tell your team by another way too."
@@ -54,7 +57,7 @@ def router(world: World) -> APIRouter:
             return elsewhere()
         try:
             link = bundle_links.read(world.secret, token, world.clock.now())
-            form = await read_form(request, fields=SHOWN + 10)
+            form = await read_form(request, fields=SHOWN + 10, size=MAX_LIST)
             done = await _acknowledged(world, link, form)
         except (LinkError, NoSuchIncident) as error:
             return _closed(error)

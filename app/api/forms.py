@@ -11,7 +11,8 @@ from urllib.parse import parse_qs
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
-MAX_FORM = 8_192
+MAX_FORM = 4_096
+"""Bytes of a page with a few buttons; a list that can be ticked says how much it sends."""
 
 
 class BadForm(Exception):
@@ -34,13 +35,13 @@ def from_elsewhere(request: Request) -> bool:
     return request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
 
 
-async def read_form(request: Request, fields: int = 10) -> Form:
-    """The fields of a small form, at most so many. Raises BadForm."""
+async def read_form(request: Request, fields: int = 10, size: int = MAX_FORM) -> Form:
+    """The fields of a small form, at most so many and so many bytes. Raises BadForm."""
     body = bytearray()
     try:
         async for chunk in request.stream():
             body += chunk
-            if len(body) > MAX_FORM:
+            if len(body) > size:
                 raise BadForm("That was more than this page sends.")
         if body and not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             raise BadForm("That was not a form of this page.")

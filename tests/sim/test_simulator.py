@@ -111,6 +111,7 @@ def test_a_quiet_day_breaks_no_rule() -> None:
         ("UPDATE incidents SET open_alerts = 0", "counts 0 open alerts; there are 1"),
         ("UPDATE alerts SET resolved_at = 1", "counts 1 open alerts; there are 0"),
         ("UPDATE pages SET state = 'failed'", "was the last hope of its level"),
+        ("UPDATE pages SET state = 'not_needed'", "was sent and is not_needed"),
         ("UPDATE pages SET number = 3", "has 2 pages, numbered up to 3"),
     ],
 )

@@ -90,7 +90,7 @@ class Wire:
             return door.failed(call, 413, f"A request may have {limit} bytes.")
         except (Overloaded, StoreError):
             return door.busy(call)
-        except Exception:
+        except Exception:  # one request fails alone, and in words that its sender understands
             log.exception("wire_request_failed", kind=door.kind, method=call.method)
             return door.failed(call, 500, "This is a fault of Tocsin; its log tells more.")
 
