@@ -73,6 +73,7 @@ async def begin_bundle(tx: Writing, job: jobs.Job, desk: Desk) -> BundleTry | No
     # What joined after the incidents were locked goes with the next one.
     await gather(tx, [page for page in some if page.incident_id not in of])
     due = [page for page in some if page.incident_id in of]
+    tried = await _tries_so_far(tx, due)
     wanted = [page for page in due if needed(page, of[page.incident_id])]
     await _leave_out(tx, [page for page in due if page not in wanted], of)
     if not wanted:
@@ -107,7 +108,7 @@ async def begin_bundle(tx: Writing, job: jobs.Job, desk: Desk) -> BundleTry | No
             allowance=desk.allowance,
         )
         ready = bundle_message(told, [of[page.incident_id] for page in wanted], tx.now)
-    begun = await _begun(tx, wanted, ready.late_s)
+    begun = await _begun(tx, wanted, tried, ready.late_s)
     return BundleTry(job, bundle.tries + 1, bundle.notifier, address, ready, begun, due_at)
 
 
@@ -130,17 +131,21 @@ async def _leave_out(tx: Writing, some: Sequence[Any], of: Mapping[int, Incident
         await end_page(tx, page.id, "not_needed", None, why_not_needed(of[page.incident_id]))
 
 
-async def _begun(tx: Writing, some: Sequence[Any], late_s: int) -> dict[int, int]:
-    """Writes the tries; one before them that has no outcome died with its process and becomes unknown."""
-    ids = [page.id for page in some]
+async def _tries_so_far(tx: Writing, some: Sequence[Any]) -> dict[int, int]:
+    """How many tries each page had, where any. One that has no outcome died with its process and becomes unknown."""
+    of_these = attempts.c.page_id.in_([page.id for page in some])
     await tx.conn.execute(
         update(attempts)
-        .where(attempts.c.page_id.in_(ids), attempts.c.outcome.is_(None))
+        .where(of_these, attempts.c.outcome.is_(None))
         .values(outcome="unknown", finished_at=tx.now, detail="the process stopped while it was sending")
     )
-    counted = select(attempts.c.page_id, func.count()).where(attempts.c.page_id.in_(ids)).group_by(attempts.c.page_id)
-    before = {row[0]: row[1] for row in await tx.conn.execute(counted)}
-    begun = {page_id: tx.new_id() for page_id in ids}
+    counted = select(attempts.c.page_id, func.count()).where(of_these).group_by(attempts.c.page_id)
+    return {row[0]: row[1] for row in await tx.conn.execute(counted)}
+
+
+async def _begun(tx: Writing, some: Sequence[Any], before: Mapping[int, int], late_s: int) -> dict[int, int]:
+    """Writes the tries."""
+    begun = {page.id: tx.new_id() for page in some}
     rows = [
         {
             "id": attempt_id,
@@ -162,6 +167,8 @@ async def record_bundle(tx: Writing, tried: BundleTry, outcome: Outcome) -> None
     some = (await tx.conn.execute(question)).all()
     of = await ledger.load(tx, (page.incident_id for page in some), lock=True)
     await jobs.hold(tx, tried.job)
+    # Again: what ended before the incidents were locked has nothing that follows.
+    some = (await tx.conn.execute(question)).all()
     await tx.conn.execute(TRIED, [came_of(attempt, outcome, tx.now) for attempt in tried.attempts.values()])
     following = after_send(outcome, tried.number, tx.now, tx.ids.chance())
     if isinstance(following, Done | Awaits):

@@ -130,11 +130,11 @@ async def begin(tx: Writing, job: jobs.Job, desk: Desk) -> Try | None:
     incident = (await ledger.load(tx, [job.subject], lock=True)).get(job.subject)
     await jobs.hold(tx, job)
     page = (await tx.conn.execute(_PAGE, {"page": job.payload["page"]})).one_or_none()
+    # The first claim of a job is the first try of its page.
+    tries, plain = await _tries_so_far(tx, job.payload["page"]) if job.fence > 1 else (0, False)
     if page is None or incident is None or page.state not in UNSENT:
         await jobs.finish(tx, job)
         return None
-    # The first claim of a job is the first try of its page.
-    tries, plain = await _tries_so_far(tx, page.id) if job.fence > 1 else (0, False)
     if not needed(page, incident):
         await end_page(tx, page.id, "not_needed", None, why_not_needed(incident))
         await jobs.finish(tx, job)
@@ -244,7 +244,7 @@ async def record(tx: Writing, tried: Try, outcome: Outcome) -> None:
     await tx.conn.execute(TRIED, came_of(tried.attempt_id, outcome, tx.now))
     page = (await tx.conn.execute(_PAGE, {"page": tried.page_id})).one()
     await follow(tx, page, incident, outcome, following, tried.job.rank)
-    if isinstance(following, Failed):
+    if isinstance(following, Failed) or page.state not in UNSENT:
         await jobs.finish(tx, tried.job)
     else:
         await jobs.put_back(tx, tried.job, following.at)
@@ -253,7 +253,9 @@ async def record(tx: Writing, tried: Try, outcome: Outcome) -> None:
 async def follow(
     tx: Writing, page: Any, incident: Incident, outcome: Outcome, following: Failed | Again | Blocked, rank: int
 ) -> None:
-    """What a try that was not well means for its page, and what starts because of it."""
+    """What a try that was not well means for its page, and what starts because of it: nothing where it ended meanwhile."""
+    if page.state not in UNSENT:
+        return
     name = outcome_name(outcome)
     match following:
         case Failed(reason):

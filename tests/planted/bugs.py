@@ -446,6 +446,7 @@ WHO_IS_TOLD = (
 )
 
 _STORM = ("tests/unit/test_storm.py", "tests/unit/test_doors.py", "tests/unit/test_breaker.py")
+_DEATH = ("tests/stories/test_death_in_a_storm.py",)
 TOO_MUCH = (
     Bug(
         "a provider that does not work is called on and on",
@@ -488,6 +489,27 @@ TOO_MUCH = (
         '    goes_on = long and page.state == "waiting"\n    values = {"detail": clean(shut.reason)[:MAX_DETAIL]}\n    if goes_on:\n',
         '    goes_on = long and page.state == "waiting"\n    values = {"detail": clean(shut.reason)[:MAX_DETAIL]}\n    if True:\n',
         tests=("tests/stories/test_provider_trouble.py",),
+    ),
+    Bug(
+        "a page whose process died waits for what is gathered",
+        "app/paging/deliver.py",
+        "    died = tries > 0 and page.outcome is None\n",
+        "    died = False\n",
+        tests=_DEATH,
+    ),
+    Bug(
+        "a try in a bundle that died and is left out has no end",
+        "app/paging/bundles.py",
+        "    tried = await _tries_so_far(tx, due)\n",
+        "    tried = await _tries_so_far(tx, [page for page in due if needed(page, of[page.incident_id])])\n",
+        tests=_DEATH,
+    ),
+    Bug(
+        "a page that ended on its way is tried on",
+        "app/paging/deliver.py",
+        "    if page.state not in UNSENT:\n        return\n    name = outcome_name(outcome)\n",
+        "    name = outcome_name(outcome)\n",
+        tests=_DEATH,
     ),
     Bug(
         "a receipt that does not come is not missed",
