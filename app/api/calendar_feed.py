@@ -25,6 +25,7 @@ from app.oncall.ical import Entry, Laid, of_person, of_schedule, tag_of, written
 from app.oncall.rota import ByLayer, ByOverride, Rota
 from app.oncall.shifts import shifts
 from app.oncall.tables import bookings, calendar_links, overrides, shift_record
+from app.people.active import active
 from app.store import resources
 from app.store.database import Reading
 from app.store.errors import StoreError
@@ -69,7 +70,7 @@ async def facts_of(view: Reading, digest: bytes) -> Facts | None:
     subject = (await resources.load(view, "schedule", [found])).get(found)
     ids = [found]
     if subject is None:
-        subject = (await resources.load(view, "person", [found])).get(found)
+        subject = (await active(view, [found])).get(found)
         if subject is None:
             return None
         ids = await _schedules_with(view, found, start, end)

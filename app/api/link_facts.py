@@ -23,6 +23,7 @@ from app.paging import joining, joint
 from app.paging.links import Expired, Link
 from app.paging.tables import link_opens, pages
 from app.paging.visitors import Visitor, shown
+from app.people.active import GONE, active
 from app.store import resources
 from app.store.database import Reading, Writing
 
@@ -149,9 +150,9 @@ async def _zone(view: Reading, link: Link) -> str:
     """Where the person lives; a link ends with its person."""
     if link.person_id is None:
         return "UTC"
-    person = (await resources.load(view, "person", [link.person_id])).get(link.person_id)
+    person = (await active(view, [link.person_id])).get(link.person_id)
     if person is None:
-        raise Expired("this link's person was removed")
+        raise Expired(GONE)
     return str(person.document.get("time_zone") or "UTC")
 
 

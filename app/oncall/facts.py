@@ -233,7 +233,7 @@ async def _record(view: Reading, known: Mapping[int, State], start: Micros, end:
 async def _away(
     view: Reading, people: set[PersonId], start: Micros, end: Micros, names: dict[int, str]
 ) -> dict[PersonId, list[Away]]:
-    """When each person is away: absences, and public holidays of those who are off on them."""
+    """When each person is away: absences, public holidays of those who are off on them, and always who is disabled."""
     found: dict[PersonId, list[Away]] = defaultdict(list)
     if not people:
         return found
@@ -243,6 +243,9 @@ async def _away(
     for person_id, person in (await resources.load(view, "person", people)).items():
         document = person.document
         names[person_id] = person.name
+        if document.get("disabled"):
+            # Longer than any leave that is owed; what was before is in the record, which every edit of a person settles.
+            found[PersonId(person_id)].append(Away(PersonId(person_id), 0, end, "disabled"))
         if document.get("off_on_public_holidays") and document.get("country"):
             where = (document["country"], document.get("subdivision", ""), document.get("time_zone", "UTC"))
             found[PersonId(person_id)] += holiday_away(PersonId(person_id), *where, start, end)

@@ -20,7 +20,7 @@ from app.incidents.states import OPEN_STATES
 from app.incidents.tables import timeline
 from app.paging import joining, joint, redirect
 from app.paging.links import Expired, Link
-from app.store import resources
+from app.people.active import GONE, active
 from app.store.database import Reading, Writing
 from app.store.resources import Refused
 
@@ -65,7 +65,7 @@ class Wish:
 
 
 async def answer(tx: Writing, link: Link, wish: Wish) -> Said:
-    """Does what the link may do. Raises NoSuchIncident, or Expired when the link's person was removed."""
+    """Does what the link may do. Raises NoSuchIncident, or Expired when the link's person is not there."""
     incident = await ledger.by_number(tx, link.number, lock=True)
     if incident is None or incident.id != link.incident_id:
         raise NoSuchIncident("this link's incident is not here")
@@ -77,9 +77,9 @@ async def answer(tx: Writing, link: Link, wish: Wish) -> Said:
 
 
 async def check_person(view: Reading, link: Link) -> None:
-    """Raises Expired when the link's person was removed: their links end with them."""
-    if link.person_id is not None and not await resources.load(view, "person", [link.person_id]):
-        raise Expired("this link's person was removed")
+    """Raises Expired when the link's person was removed or disabled: their links end with them."""
+    if link.person_id is not None and not await active(view, [link.person_id]):
+        raise Expired(GONE)
 
 
 def _refusal(incident: Incident, link: Link, wish: Wish) -> Said | None:

@@ -18,6 +18,7 @@ from app.paging.answer import DONE, Wish, answer
 from app.paging.bundle_links import BundleLink
 from app.paging.links import Expired, Link
 from app.paging.tables import bundles, pages
+from app.people.active import GONE, active
 from app.store import resources
 from app.store.database import Reading, Writing
 
@@ -96,9 +97,9 @@ async def listed(view: Reading, link: BundleLink) -> BundleList:
 
 
 async def _zone(view: Reading, link: BundleLink) -> str:
-    person = (await resources.load(view, "person", [link.person_id])).get(link.person_id)
+    person = (await active(view, [link.person_id])).get(link.person_id)
     if person is None:
-        raise Expired("this link's person was removed")
+        raise Expired(GONE)
     return str(person.document.get("time_zone") or "UTC")
 
 

@@ -20,6 +20,7 @@ from app.notifiers.notifier import Message, Outcome
 from app.paging.deliver import (
     BEGUN,
     ENDED,
+    REMOVED,
     TRIED,
     UNSENT,
     Desk,
@@ -40,8 +41,6 @@ from app.paging.retry import Awaits, Done, Failed, after_send
 from app.paging.tables import attempts, bundles, pages
 from app.store import jobs
 from app.store.database import Reading, Writing
-
-REMOVED = "this contact method was removed since the page was planned"
 
 
 @dataclass(frozen=True, slots=True)

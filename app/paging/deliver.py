@@ -39,6 +39,7 @@ from app.store import jobs
 from app.store.database import Writing
 
 MAX_DETAIL = 500
+REMOVED = "this contact method was removed, or its person disabled, since the page was planned"
 NOTHING_STARTED = (None, "accepted", "delivered")
 """Outcomes of a page after which its person's next way was not started yet."""
 UNSENT = ("waiting", "blocked", "quarantined")
@@ -146,7 +147,7 @@ async def begin(tx: Writing, job: jobs.Job, desk: Desk) -> Try | None:
     facts = await facts_of(tx, [page], [incident])
     address = facts.address(page)
     if address is None:
-        await end_page(tx, page.id, "failed", "refused", "this contact method was removed since the page was planned")
+        await end_page(tx, page.id, "failed", "refused", REMOVED)
         await jobs.finish(tx, job)
         await start_next_way(tx, page, incident, job.rank)
         return None

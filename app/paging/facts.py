@@ -30,17 +30,18 @@ class Facts:
     services: dict[int, resources.Resource]
 
     def address(self, page: Any) -> dict[str, Any] | None:
-        """Where a page goes; None when its contact method is gone."""
+        """Where a page goes; None when its contact method, or its person, is gone."""
         if page.person_id is None and page.channel_id is None:
             return {}
         if page.channel_id is not None:
             channel = self.channels.get(page.channel_id)
             return Channel.model_validate(channel.document).address if channel else None
-        person = self.people.get(page.person_id)
-        if person is None:
+        found = self.people.get(page.person_id)
+        if found is None:
             return None
-        methods = Person.model_validate(person.document).contact_methods
-        return next((method.address for method in methods if method.id == page.method_id and method.enabled), None)
+        person = Person.model_validate(found.document)
+        mine = (one for one in person.contact_methods if one.id == page.method_id and one.enabled)
+        return next((method.address for method in mine if not person.disabled), None)
 
     def message(self, page: Any, incident: Incident, url: str, *, plain: bool = False) -> Message:
         """What a page says, or no more than it must (`plain`). `url`: where its person acknowledges."""

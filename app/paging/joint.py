@@ -20,7 +20,7 @@ from app.incidents.incident import Entry, Incident
 from app.incidents.respond import NoSuchIncident
 from app.incidents.tables import responders
 from app.paging.tables import pages
-from app.store import resources
+from app.people.active import active
 from app.store.database import Reading, Writing
 from app.store.resources import Refused
 
@@ -125,16 +125,16 @@ async def _answered(tx: Writing, ids: Collection[int], state: str) -> None:
 
 
 async def settle(tx: Writing, incident: Incident) -> bool:
-    """Whoever was deleted is asked no more. Answers whether all others have acknowledged, and so the incident is."""
+    """Whoever was deleted or disabled is asked no more. Answers whether all others have acknowledged, and so the incident is."""
     asked = await _asked(tx, incident)
     waiting = {row.person_id: row for row in asked if row.state == "waiting"}
-    there = await resources.load(tx, "person", waiting)
+    there = await active(tx, waiting)
     gone = [row for person_id, row in waiting.items() if person_id not in there]
     if not gone:
         return False
     await _answered(tx, [row.id for row in gone], "over")
     incident.awaiting = len(waiting) - len(gone)
-    said = f"{_joined(row.name for row in gone)} was deleted and is waited for no more"
+    said = f"{_joined(row.name for row in gone)} was deleted or disabled, and is waited for no more"
     await ledger.record(tx, [(incident.id, Entry("responder_gone", "tocsin", said))])
     await ledger.save(tx, [incident])
     had = [row.name for row in asked if row.state == "acknowledged"]

@@ -93,7 +93,10 @@ async def _methods(view: Reading, notice: Any) -> tuple[tuple[ContactMethod, ...
     person = (await resources.load(view, "person", [notice.person_id])).get(notice.person_id)
     if person is None:
         return (), "this person was deleted"
-    methods = methods_of(Person.model_validate(person.document), notice.urgency, notice.method_id)
+    somebody = Person.model_validate(person.document)
+    methods = methods_of(somebody, notice.urgency, notice.method_id)
+    if somebody.disabled:
+        return methods, "this person is disabled"
     return methods, "this contact method was removed" if notice.method_id else "this person has no contact method"
 
 

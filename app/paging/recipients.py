@@ -141,6 +141,8 @@ def _person(facts: Facts, person_id: int, reason: str, schedule_id: int | None) 
     if found is None:
         return Missed(f"somebody {reason} was deleted", person_id)
     person = Person.model_validate(found.document)
+    if person.disabled:
+        return Missed(f"{found.name} is disabled", person_id)
     quiet_s = quiet_left_s(person, facts.now)
     return Reached(person_id, found.name, reason, person=person, schedule_id=schedule_id, quiet_s=quiet_s)
 

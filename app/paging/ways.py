@@ -53,7 +53,7 @@ def read_ways(document: Iterable[dict[str, Any]]) -> Ways:
 
 def methods_of(person: Person, urgency: Urgency, only: str | None) -> tuple[ContactMethod, ...]:
     """The contact methods for a notice, in order, each once. One that is asked for by its id may be switched off."""
-    if only is not None:
+    if only is not None and not person.disabled:
         return tuple(method for method in person.contact_methods if method.id == only)
     found = {step.method.id: step.method for step in steps(person, urgency)}
     return tuple(found.values())

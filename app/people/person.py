@@ -62,6 +62,10 @@ class Person(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1, max_length=200)
+    disabled: bool = Field(
+        default=False,
+        description="Is told nothing and does nothing: no pages, no notices, no links; their turns move on to somebody else.",
+    )
     email: str = Field(
         default="", max_length=320, description="For people to know; a page goes to contact methods only."
     )
@@ -125,7 +129,7 @@ def steps(person: Person, urgency: Urgency, *, quiet: bool = False) -> tuple[Ste
 
     Their rules in order of delay; where none fits, all methods as fallbacks of the first: nothing silences a person whole.
     """
-    usable = [method for method in person.contact_methods if method.enabled]
+    usable = [method for method in person.contact_methods if method.enabled and not person.disabled]
     named = {method.id: method for method in usable} | {method.label: method for method in usable if method.label}
     fitting = ("any", "quiet" if quiet else "other")
     rules = sorted(

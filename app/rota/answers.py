@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from app.clock import Micros
 from app.paging.tokens import Expired, Forged
+from app.people.active import GONE, active
 from app.people.person import Person
 from app.rota import drills, swaps
 from app.rota.hands import Hand
@@ -64,7 +65,7 @@ Facts = SwapFacts | DrillFacts
 
 
 async def facts_of(view: Reading, ticket: Ticket) -> Facts:
-    """What a ticket is about. Raises Forged when that is not there (or not theirs), Expired when its person was removed."""
+    """What a ticket is about. Raises Forged when that is not there (or not theirs), Expired when its person is not there."""
     person = await _person(view, ticket)
     match ticket.purpose:
         case "swap":
@@ -74,9 +75,9 @@ async def facts_of(view: Reading, ticket: Ticket) -> Facts:
 
 
 async def _person(view: Reading, ticket: Ticket) -> Person:
-    found = (await resources.load(view, "person", [ticket.person_id])).get(ticket.person_id)
+    found = (await active(view, [ticket.person_id])).get(ticket.person_id)
     if found is None:
-        raise Expired("this link's person was removed")
+        raise Expired(GONE)
     return Person.model_validate(found.document)
 
 

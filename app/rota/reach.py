@@ -39,6 +39,7 @@ class Contact:
     """There is an enabled contact method whose notifier is installed."""
     verified: bool
     """And one of those is proved."""
+    disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,5 +283,6 @@ def _told(facts: Facts, leads: Iterable[Lead], duties: _Duties) -> _Told:
         if person not in facts.contacts:
             missed["somebody who was deleted"] = None
         elif person not in reached:
-            missed[f"{facts.contacts[person].name} has no contact method that is enabled"] = None
+            one = facts.contacts[person]
+            missed[f"{one.name} {'is disabled' if one.disabled else 'has no contact method that is enabled'}"] = None
     return _Told(tuple(reached), tuple(channels), tuple(missed))

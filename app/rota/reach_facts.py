@@ -76,7 +76,7 @@ async def _contacts(view: Reading, people: set[int], notifiers: Container[str]) 
     contacts = {}
     for item, person in known.items():
         used = {step.method.id for step in steps(person, "high") if step.method.kind in notifiers}
-        contacts[item] = Contact(person.name, bool(used), bool(used & proved[item]))
+        contacts[item] = Contact(person.name, bool(used), bool(used & proved[item]), person.disabled)
     return contacts
 
 

@@ -171,8 +171,8 @@ async def test_a_person_who_is_deleted_in_the_middle(database: str) -> None:
         ]
         assert said(found, "page_failed") == [
             (
-                "Page 2 for Ana by webhook (sms) could not be tried: this contact method was removed since the page was "
-                "planned."
+                "Page 2 for Ana by webhook (sms) could not be tried: this contact method was removed, or its person disabled, "
+                "since the page was planned."
             )
         ]
         (passed,) = said(found, "level_reached_nobody")

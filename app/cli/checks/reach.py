@@ -78,8 +78,11 @@ def _people(seen: Configured) -> Iterator[Finding]:
         person = seen.people.get(person_id)
         if person is None:
             yield wrong("people", f"somebody who was deleted {why}", "take them out")
+            continue
+        name = one_line(person.name)
+        if person.disabled:
+            yield warn(f"person {name}", f"{name} is disabled, and {why}", "take them out, or enable them")
         elif not any(method.enabled for method in person.contact_methods):
-            name = one_line(person.name)
             yield wrong(
                 f"person {name}", f"{name} has no contact method that is enabled, and {why}", "add or enable one"
             )

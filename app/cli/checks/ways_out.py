@@ -35,10 +35,10 @@ def judge_addresses(seen: Configured, notifiers: Notifiers, *, mail: bool) -> li
 
 
 def _ways(seen: Configured) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Whose, which notifier, where: of every contact method that is enabled and of every channel."""
+    """Whose, which notifier, where: of every contact method that is used and of every channel."""
     for person in seen.people.values():
         for method in person.contact_methods:
-            if method.enabled:
+            if method.enabled and not person.disabled:
                 label = f" {one_line(method.label)!r}" if method.label else ""
                 yield f"{one_line(person.name)}'s {one_line(method.kind)}{label}", method.kind, method.address
     for channel in seen.channels.values():
