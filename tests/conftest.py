@@ -18,10 +18,12 @@ from tests.harness.postgres import Cluster, cluster
 
 TEMPLATE = "tocsin_template"
 
+# As the server does: what is loaded is there to stay, and walking through it again and again takes long.
+gc.set_threshold(*GC_THRESHOLD)
+
 
 def pytest_collection_finish() -> None:
-    """As the server does: what is loaded is there to stay, and walking through it again and again takes long."""
-    gc.set_threshold(*GC_THRESHOLD)
+    """Nothing of what was collected goes away."""
     _keep_from_the_collector()
 
 

@@ -87,7 +87,10 @@ class Resident:
         """Exactly `times` new pages are there, each about `about`; answers the last."""
         await self.story.settled()
         unread = self.phone.unread()
-        assert len(unread) == times, f"{self.name}: {len(unread)} pages instead of {times}: {unread}"
+        if len(unread) != times:
+            tries = await self.story.rows("SELECT page_id, number, outcome, detail FROM attempts ORDER BY id")
+            came = [page["title"] for page in unread]
+            raise AssertionError(f"{self.name}: {len(came)} pages instead of {times}: {came}; of the tries {tries}")
         for page in unread:
             assert about in page["title"], f"{self.name} was paged about {page['title']!r}, not {about!r}"
         self.phone.taken += times
@@ -439,8 +442,8 @@ async def begin(
             database_url=database_url,
             public_url="http://tocsin.test",
             outbound_allow=("127.0.0.1/32",),
-            send_timeout_s=2,
-            # A busy machine is no silent database.
+            # A busy machine is no silent provider and no silent database.
+            send_timeout_s=14,
             answer_within_s=60,
             # Stories count pages one by one; bundles have a story of their own.
             **({"page_limit": 0} | settings),

@@ -172,6 +172,8 @@ async def test_the_next_level_and_the_later_ways_of_a_storm_keep_their_place(dat
         service = await story.service("s", policy, grouping={"by": "alert"})
         storm = await story.integration("alertmanager", service)
         await storm.fires(*(f"A{number}" for number in range(17)))
+        # A page that finds all of its provider's lines taken comes a moment later.
+        await story.passes(1)
         await ana.is_paged(times=17)
         waiting = await story.rows(
             "SELECT kind, rank, count(*) AS n FROM jobs WHERE kind <> 'expire' GROUP BY kind, rank"
