@@ -156,7 +156,7 @@ class Metrics:
         )
         self.loop_lag_seconds = Gauge(
             "tocsin_loop_lag_seconds",
-            "How late the event loop woke up, at most, since the last reading.",
+            "How late the event loop woke up, at most, within the last minute.",
             registry=registry,
         )
         self.last_progress = Gauge(

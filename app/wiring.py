@@ -47,12 +47,12 @@ from app.store.opening import open_store
 from app.store.signing import signing_secret
 from app.supervise import Supervisor
 from app.watch import hold
+from app.watch.lag import Lag
 from app.watch.watchers import Watchers
 from app.world import World
 
 log = structlog.get_logger(__name__)
 
-LAG_EVERY_S = 0.5
 BACKLOG_EVERY_S = 5.0
 
 
@@ -215,7 +215,7 @@ class Process:
         """Begins to commit, to page and to watch. `watching`: False where somebody else decides when what is looked at."""
         self.supervisor.start("committer", self.world.committer.run)
         self.supervisor.start("worker", self.worker.run)
-        self.supervisor.start("lag", self._measure_lag)
+        self.supervisor.start("lag", Lag(self.world.clock, self.world.metrics.loop_lag_seconds).run)
         self.supervisor.start("backlog", self._measure_backlog)
         loops = self.watchers.loops() if watching else {}
         self._watching = tuple(loops)
@@ -241,13 +241,6 @@ class Process:
             await self.supervisor.cancel(name)
         await self.world.outbound.aclose()
         await self.world.store.close()
-
-    async def _measure_lag(self) -> None:
-        while True:
-            before = self.world.clock.monotonic()
-            await asyncio.sleep(LAG_EVERY_S)
-            late = self.world.clock.monotonic() - before - LAG_EVERY_S
-            self.world.metrics.loop_lag_seconds.set(max(0.0, late))
 
     async def _measure_silences(self) -> None:
         try:

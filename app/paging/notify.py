@@ -7,6 +7,7 @@ is left, or the notice would come too late to be of use, it ends with the reason
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -14,11 +15,21 @@ from sqlalchemy import select, update
 
 from app.clock import SECOND, Micros, spoken
 from app.notifiers.notifier import Message, Outcome
-from app.paging.doors import Doors
+from app.paging.doors import Doors, Shut
 from app.paging.policy import Channel
 from app.paging.retry import Again, Awaits, Blocked, Done, Failed, after_send
 from app.paging.tables import notices
-from app.paging.ways import MAX_DETAIL, Ways, after_try, as_now, how_it_went, methods_of, next_way, read_ways
+from app.paging.ways import (
+    MAX_DETAIL,
+    Ways,
+    after_try,
+    as_now,
+    how_it_went,
+    methods_of,
+    next_way,
+    passed_over,
+    read_ways,
+)
 from app.people.person import ContactMethod, Person
 from app.store import jobs, resources
 from app.store.database import Reading, Writing
@@ -69,16 +80,31 @@ async def begin(tx: Writing, job: jobs.Job, doors: Doors) -> NoticeTry | NoticeE
     if tx.now >= notice.expires_at:
         late = f"it was of use until {spoken(notice.expires_at)} only"
         return await _end(tx, job, notice, "expired", f"{late}; {how_it_went(known)}" if known else late, known)
-    used, method = next_way(known, methods)
+    used, method, shut = _open_way(known, methods, job, doors, tx.now)
     if method is None:
         return await _end(tx, job, notice, "failed", how_it_went(used) or reason, used)
-    shut = doors.ask(method.kind, method.address, job.id, job.rank, tx.now)
     if shut is not None:
         await tx.conn.execute(update(notices).where(notices.c.id == notice.id).values(detail=shut.reason[:MAX_DETAIL]))
         await jobs.put_back(tx, job, min(shut.until, notice.expires_at))
         return None
     await _keep(tx, notice.id, used, tries=notice.tries + 1)
     return NoticeTry(job, notice.kind, method.kind, method.address, _message(notice, tx.now), used, notice.expires_at)
+
+
+def _open_way(
+    known: Ways, methods: Sequence[ContactMethod], job: jobs.Job, doors: Doors, now: Micros
+) -> tuple[Ways, ContactMethod | None, Shut | None]:
+    """The next way, past those whose provider does not work; when none of the others works either, the first is waited for."""
+    first, passed = None, known
+    while True:
+        used, method = next_way(passed, methods)
+        if method is None:
+            return first or (used, None, None)
+        shut = doors.ask(method.kind, method.address, job.id, job.rank, now)
+        if shut is None or not shut.broken:
+            return used, method, shut
+        first = first or (used, method, shut)
+        passed = passed_over(passed, used, shut.reason)
 
 
 async def _methods(view: Reading, notice: Any) -> tuple[tuple[ContactMethod, ...], str]:

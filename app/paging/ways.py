@@ -94,6 +94,12 @@ def next_way(known: Ways, methods: Sequence[ContactMethod]) -> tuple[Ways, Conta
     return (*known, Way(method.id, method.kind, method.label, tries=1, address=_which(method)[1])), method
 
 
+def passed_over(known: Ways, used: Ways, reason: str) -> Ways:
+    """The ways (`known` before, `used` with a new try) when that try is not made, because its provider does not work."""
+    last = known[-1] if len(known) == len(used) else replace(used[-1], tries=0)
+    return (*used[:-1], replace(last, state="failed", detail=reason[:MAX_DETAIL]))
+
+
 def after_try(used: Ways, outcome: Outcome, follows: Next) -> Ways:
     """The ways with what came of the last one's try."""
     *before, last = used

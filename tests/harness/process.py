@@ -44,6 +44,13 @@ class Served:
         """It goes on as if no time had passed."""
         self.process.send_signal(signal.SIGCONT)
 
+    async def metric(self, name: str) -> float:
+        """One that has no labels."""
+        async with httpx.AsyncClient(trust_env=False) as web:
+            found = re.search(rf"^{name} (\S+)$", (await web.get(f"{self.url}/metrics")).text, re.MULTILINE)
+        assert found, f"no metric {name}"
+        return float(found[1])
+
     async def stop(self) -> int:
         """As systemd would; answers the exit status."""
         self.process.send_signal(signal.SIGTERM)

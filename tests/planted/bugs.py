@@ -291,8 +291,8 @@ DELIVERY = (
     Bug(
         "a disabled contact method is used",
         "app/people/person.py",
-        "    usable = [method for method in person.contact_methods if method.enabled]\n",
-        "    usable = list(person.contact_methods)\n",
+        "if method.enabled and not person.disabled]",
+        "if not person.disabled]",
     ),
 )
 

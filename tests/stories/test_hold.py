@@ -164,6 +164,7 @@ async def test_whoever_asks_is_told_that_paging_is_held(database: str) -> None:
             "why": "restored from the backup of 02:00",
             "waiting": 0,
             "silenced": [],
+            "failing": [],
         }
         ready = await asked.story.web.get("/readyz")
         assert ready.status_code == 200

@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
+from app.cli.checks.ways_out import judge_tries
+from app.paging.failing import failing
+from app.paging.notices import Notice, tell
 from tests.harness.providers import Answering, FakeProvider, provider
 from tests.harness.town import Resident, Town, town
 
@@ -128,3 +131,46 @@ async def test_a_short_budget_delays_and_loses_nothing(database: str) -> None:
         assert all(later - earlier >= 990_000 for earlier, later in pairwise(starts))
         assert starts[-1] - began < 15_000_000
         await people[0].acknowledges()
+
+
+async def test_a_provider_that_is_down_for_half_an_hour_costs_nobody_a_page_and_brings_none_twice(
+    database: str,
+) -> None:
+    """Fifteen incidents come meanwhile: each by the other way at once. Of those that nobody has, each arrives once when it is back."""
+    async with two_providers(database) as (story, other):
+        ana = await reached_by(story, "Ana", other.url("/push"), story.provider.url("/ana"))
+        policy = await story.policy([[ana]], delay_s=86_400)
+        alerts = await story.integration("alertmanager", await story.service("s", policy, grouping={"by": "alert"}))
+        for number in range(15):
+            await alerts.fires(f"A{number}")
+            await ana.is_paged(f"A{number}")
+            if number % 3 == 0:
+                await ana.acknowledges()
+            await story.passes(minutes=2)
+        # Five tries found it out, six more are those of the first pages, and then one now and then.
+        asked = len(other.seen)
+        assert asked < 25
+        # Whoever looks is told, whichever process they ask.
+        headers = {"authorization": f"Bearer {await story.api_key('read-only')}"}
+        (shown,) = (await story.web.get("/v1/paging", headers=headers)).json()["failing"]
+        assert (shown["notifier"], shown["people"], shown["tries"]) == ("webhook", ["Ana"], asked)
+        (line,) = judge_tries(await story.store.read(failing))
+        assert line.says == f"{asked} tries failed since 2026-01-05 00:00 UTC (Ana): Webhook answered 503"
+        # A shift, a swap, a drill: what is no page goes by the way that works, too.
+        await story.store.write(tell, [Notice(kind="gap", title="Nobody on Sunday", text="", person_id=ana.id)])
+        story.world.wake.set()
+        await ana.is_paged("Nobody on Sunday")
+        assert len(other.seen) == asked
+        other.usual = FINE
+        other.close_all()
+        await story.passes(minutes=16)
+        came = [seen.json for seen in other.seen[asked:]]
+        assert sorted(page["title"] for page in came) == sorted(f"#{n + 1} A{n}" for n in range(15) if n % 3)
+        assert all(page["late_s"] for page in came)
+        assert (await story.web.get("/v1/paging", headers=headers)).json()["failing"] == []
+        assert {row.outcome for row in await story.rows("SELECT outcome FROM attempts")} == {"try_again", "accepted"}
+        states = {(row.method_id, row.state): row.n for row in await story.rows(STATES)}
+        assert states == {("0", "sent"): 10, ("0", "not_needed"): 5, ("1", "sent"): 15}
+
+
+STATES = "SELECT method_id, state, count(*) AS n FROM pages GROUP BY method_id, state"

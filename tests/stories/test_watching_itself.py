@@ -72,8 +72,8 @@ class Watching:
     story: Town
     clock: WaitedFor
     fake: FakeProvider
-    loops: int = 6
-    """Worker, committer, and the four of the watch."""
+    loops: int = 7
+    """Worker, committer, lag, and the four of the watch."""
 
     async def still(self) -> None:
         """Returns when every loop waits for the clock."""
@@ -136,7 +136,7 @@ async def quiet(database: str) -> AsyncIterator[Watching]:
         clock = WaitedFor()
         story = await begin_town(database, clock, fake)
         try:
-            yield Watching(story, clock, fake, loops=2)
+            yield Watching(story, clock, fake, loops=3)
         finally:
             await story.web.aclose()
             await story.process.stop()
@@ -181,7 +181,7 @@ async def test_one_that_does_not_arrive_is_said_is_in_no_list_and_is_swept_by_th
         page = asyncio.create_task(story.process.watchers.page())
         headers = {"authorization": f"Bearer {await story.api_key('admin')}"}
         while not page.done():
-            if watch.clock.waiting < 2:
+            if watch.clock.waiting < 3:
                 await asyncio.sleep(0.002)
                 continue
             for path in ("incidents", "alerts"):
@@ -217,7 +217,7 @@ async def test_a_worker_that_died_is_noticed_within_ninety_seconds(database: str
         await watch.passes(80)
         assert watch.told == 2
         await story.process.supervisor.cancel("worker")
-        watch.loops = 5
+        watch.loops = 6
         assert await watch.livez() == (503, "not running: worker")
         alerts = await story.integration("generic")
         assert (await story.web.post(alerts.path, json={"title": "disk full"})).status_code == 202

@@ -138,9 +138,12 @@ async def freeze(place: Place, times: int, for_s: float = LEASE_S + 2) -> Accoun
                 finally:
                     frozen.thaw()
             await on.storm.more(20)
+            stood_s = await frozen.metric("tocsin_loop_lag_seconds")
         found = await on.end()
         await _ends_well(frozen)
         await _ends_well(other)
+    if stood_s < for_s - 1:
+        raise Broken(f"a replica that stood still for {for_s:.1f} s says that it was {stood_s:.1f} s")
     if found.latest_s > LEASE_S + SLACK_S:
         raise Broken(f"a page came {found.latest_s:.1f} s late; the lease is {LEASE_S} s")
     return found

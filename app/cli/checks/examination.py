@@ -16,6 +16,7 @@ from app.clock import Micros, SystemClock, from_datetime
 from app.incidents.tables import timeline
 from app.notifiers import registry
 from app.oncall.walltime import TZDATA_VERSION
+from app.paging.failing import failing
 from app.settings import Settings
 from app.store import migrate
 from app.store.database import Reading, Store
@@ -90,6 +91,7 @@ async def _rows(settings: Settings, store: Store) -> list[Finding]:
         *holding.judge(await store.read(holding.gather), heartbeat_url=bool(settings.heartbeat_url.get_secret_value())),
         *ways_in.judge(facts, seen),
         *reach.judge(seen),
+        *ways_out.judge_tries(await store.read(failing)),
         *ways_out.judge_addresses(seen, installed, mail=bool(settings.smtp_url.get_secret_value())),
     ]
 

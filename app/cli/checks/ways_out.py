@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from app.cli.checks.configured import Configured
 from app.cli.checks.finding import Finding, ok, warn, wrong
+from app.clock import spoken
 from app.notifiers.registry import BadAddress, Notifiers, parse_address
 from app.notifiers.smtp import read_mail_server
 from app.notifiers.text import one_line
+from app.paging.failing import Failing
 
 MAIL: Final = "mail server"
 ANSWERS_WITHIN_S: Final = 5.0
+SHOWN: Final = 5
 
 
 def judge_addresses(seen: Configured, notifiers: Notifiers, *, mail: bool) -> list[Finding]:
@@ -50,6 +53,14 @@ def _bad(who: str, kind: str, address: dict[str, Any], notifiers: Notifiers) -> 
         parse_address(notifiers, kind, address)
     except BadAddress as error:
         yield wrong("notifiers", f"{who} can't be used: {one_line(str(error))}", "correct it: every page by it fails")
+
+
+def judge_tries(found: Sequence[Failing]) -> Iterator[Finding]:
+    """Do the ways work that were used lately? Pure."""
+    for one in found[:SHOWN]:
+        tries = f"{one.tries} tries" if one.tries > 1 else "the last try"
+        says = f"{tries} failed since {spoken(one.since)} ({one_line(one.whom)}): {one_line(one.reason)}"
+        yield warn(f"notifier {one_line(one.notifier)}", says, "look at the provider, or at those addresses")
 
 
 def judge_public_url(public_url: str, base_url: str) -> Finding:
