@@ -6,7 +6,7 @@ tables that have no statistics yet (a fresh install, a restore), where `= ANY(ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +104,15 @@ _RESOLVE = (
 async def resolve_alerts(tx: Writing, rows: Iterable[dict[str, Any]]) -> None:
     """Ends open episodes."""
     await bulk.write(tx, _RESOLVED, _RESOLVE, [tuple(row[name] for name in _RESOLVED.names) for row in rows])
+
+
+_ENDED = bulk.Rows.of(alerts, ("id", "ended_at"))
+_END = "UPDATE alerts SET ended_at = t.ended_at FROM t WHERE alerts.id = t.id"
+
+
+async def note_ends(tx: Writing, ends: Mapping[int, Micros | None]) -> None:
+    """Writes when alerts that were over already have ended, by alert."""
+    await bulk.write(tx, _ENDED, _END, sorted(ends.items()))
 
 
 @dataclass(slots=True)

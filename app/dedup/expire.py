@@ -32,7 +32,7 @@ async def expire(tx: Writing, directory: Directory, job: jobs.Job) -> int:
     ).all()
     await episodes.resolve_alerts(
         tx,
-        [{"id": row.id, "resolved_at": tx.now, "resolved_by": "expiry", "ended_at": row.expires_at} for row in due],
+        [{"id": row.id, "resolved_at": tx.now, "resolved_by": "expiry", "ended_at": None} for row in due],
     )
     if view.inhibitions:
         await no_longer_inhibits(tx, [row.id for row in due])

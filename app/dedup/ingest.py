@@ -61,6 +61,7 @@ async def ingest(tx: Writing, directory: Directory, arrivals: Sequence[Arrival])
     await bulk.insert(tx, routings, list(work.routings.values()))
     await bulk.insert(tx, inhibitors, work.inhibitors)
     await episodes.update_alerts(tx, work.updates)
+    await episodes.note_ends(tx, work.ends)
     await _keep_unread(tx, arrivals)
     await keep_proofs(tx, arrivals)
     await keep_samples(tx, arrivals)
@@ -99,12 +100,22 @@ def apply(work: Work, inlet: Inlet, item: Prepared, new_id: NewId) -> Change:
         work.written.touches.append(Touch(episode.id, 1, work.now, _expiry(inlet, item, work.now)))
     elif change.kind == "update":
         _update(work, inlet, item, change, episode)
-    elif change.kind == "resolve":
-        episode.resolved_at, episode.resolved_by, episode.ended_at = work.now, "sender", item.event.ends_at
-        work.resolves.append((episode, inlet, item.event.ends_at, "sender"))
+    elif change.kind in ("resolve", "end"):
+        _end(work, inlet, item, change, episode)
     else:
         work.acknowledged.append((episode, inlet))
     return change
+
+
+def _end(work: Work, inlet: Inlet, item: Prepared, change: Change, episode: Episode) -> None:
+    episode.ended_at = item.event.ends_at
+    if change.kind == "resolve":
+        episode.resolved_at, episode.resolved_by = work.now, "sender"
+        work.resolves.append((episode, inlet, item.event.ends_at, "sender"))
+    elif row := work.new.get(episode.id):
+        row["ended_at"] = episode.ended_at
+    else:
+        work.ends[episode.id] = episode.ended_at
 
 
 def _expiry(inlet: Inlet, item: Prepared, now: Micros) -> Micros | None:

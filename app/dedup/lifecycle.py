@@ -8,7 +8,7 @@ Senders repeat themselves, lose messages and deliver them out of order; this is 
     resolved   firing       opened, unless it is a late copy of what was resolved
     nothing    resolved     orphan: kept as an ended episode, so that its firing, should it come late, wakes nobody
     open       resolved     resolved, unless it speaks of an earlier episode
-    resolved   resolved     repeated
+    resolved   resolved     repeated, or says that it ended later than was known
     open       acknowledged acknowledged; in every other state it means nothing
 
 The sender's own times decide where it sends any; the time of receipt never does, but for bounding how late is late.
@@ -36,6 +36,7 @@ class Known(NamedTuple):
     content: bytes
     starts_at: Micros | None
     ended_at: Micros | None
+    """When it ended, says its sender; a person and a silence say nothing about that."""
     resolved_at: Micros | None
     resolved_by: str | None
 
@@ -43,7 +44,7 @@ class Known(NamedTuple):
 class Change(NamedTuple):
     """What is to be done, with its reason: `name` for logs and metrics, `sentence` for people."""
 
-    kind: Literal["open", "repeat", "update", "resolve", "orphan", "nothing", "acknowledge"]
+    kind: Literal["open", "repeat", "update", "resolve", "orphan", "end", "nothing", "acknowledge"]
     name: str
     sentence: str
 
@@ -57,6 +58,7 @@ CHANGED = Change("update", "changed", "text, labels or severity changed")
 RESTARTED = Change("update", "restarted", "began anew without a resolve in between")
 RESOLVED = Change("resolve", "resolved", "the sender says that it is over")
 ORPHAN = Change("orphan", "orphan_resolve", "resolved, but its firing never reached us")
+ENDED_LATER = Change("end", "ended_later", "resolved before; its sender now says when it ended")
 ALREADY_RESOLVED = Change("nothing", "already_resolved", "resolved before; senders repeat that")
 LATE_FIRING = Change("nothing", "late_firing", "a late copy of an alert that has resolved")
 LATE_RESOLVE = Change("nothing", "late_resolve", "a late resolve of an earlier episode")
@@ -84,7 +86,10 @@ def _firing_on_open(known: Known, event: Event, content: bytes) -> Change:
 
 
 def _firing_on_resolved(known: Known, event: Event, now: Micros) -> Change:
-    since_resolve = now - (known.resolved_at or 0)
+    since_resolve = now - max(known.resolved_at or 0, known.ended_at or 0)
+    began_before = event.starts_at is not None and event.starts_at < max(known.starts_at or 0, known.ended_at or 0)
+    if began_before and since_resolve <= LATE:
+        return LATE_FIRING
     same_start = event.starts_at is not None and known.starts_at is not None and event.starts_at <= known.starts_at
     if known.resolved_by == "person":
         if since_resolve <= HAND_GRACE and (same_start or event.starts_at is None):
@@ -92,12 +97,7 @@ def _firing_on_resolved(known: Known, event: Event, now: Micros) -> Change:
         return STILL_FIRING if same_start or event.starts_at is None else AGAIN
     if known.resolved_by == "expiry":
         return BACK_AFTER_EXPIRY
-    if event.once:
-        return LATE_FIRING
-    ended_after_start = event.starts_at is not None and known.ended_at is not None and event.starts_at < known.ended_at
-    if since_resolve <= LATE and (same_start or ended_after_start):
-        return LATE_FIRING
-    return AGAIN
+    return LATE_FIRING if event.once or (same_start and since_resolve <= LATE) else AGAIN
 
 
 def _resolve_on_open(known: Known, event: Event) -> Change:
@@ -112,4 +112,7 @@ def _resolve_on_open(known: Known, event: Event) -> Change:
 
 def _resolve_on_resolved(known: Known, event: Event) -> Change:
     newer = event.starts_at is not None and known.starts_at is not None and event.starts_at > known.starts_at
-    return ORPHAN if newer else ALREADY_RESOLVED
+    if newer:
+        return ORPHAN
+    later = event.ends_at is not None and event.ends_at > (known.ended_at or 0)
+    return ENDED_LATER if later else ALREADY_RESOLVED

@@ -65,6 +65,8 @@ class Work:
     waiting: list[Waiting] = field(default_factory=list)
     updates: list[dict[str, Any]] = field(default_factory=list)
     resolves: list[tuple[Episode, Inlet, Micros | None, str]] = field(default_factory=list)
+    ends: dict[int, Micros | None] = field(default_factory=dict)
+    """When alerts that were over ended, as their senders say now, by alert."""
     graver: list[tuple[Episode, Inlet, str, str]] = field(default_factory=list)
     acknowledged: list[tuple[Episode, Inlet]] = field(default_factory=list)
     entries: list[tuple[int, Entry]] = field(default_factory=list)

@@ -87,6 +87,8 @@ def _becomes(fate: EventFate, incident: str) -> str:
             return f"The alert{of} ends."
         case "orphan":
             return "It is kept as an alert that is over; nobody is paged."
+        case "end":
+            return "It is over already; when it ended is noted."
         case "nothing":
             return "Nothing happens."
         case "acknowledge":

@@ -125,7 +125,7 @@ def _as_of(episode: Episode, at: Micros) -> Episode:
     if episode.resolved_at is not None or episode.expires_at is None or episode.expires_at + EXPIRY_GRACE > at:
         return episode
     over = episode.expires_at + EXPIRY_GRACE
-    return replace(episode, resolved_at=over, resolved_by="expiry", ended_at=episode.expires_at)
+    return replace(episode, resolved_at=over, resolved_by="expiry")
 
 
 async def _joinable(view: Reading, groupings: Iterable[bytes], at: Micros) -> dict[int, Incident]:

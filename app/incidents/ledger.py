@@ -125,7 +125,7 @@ async def record(tx: Writing, entries: Iterable[tuple[int, Entry]]) -> None:
 
 
 _END_ALERTS = text(
-    "UPDATE alerts SET resolved_at = :now, resolved_by = 'person', ended_at = :now, expires_at = NULL "
+    "UPDATE alerts SET resolved_at = :now, resolved_by = 'person', expires_at = NULL "
     "WHERE incident_id = :incident AND resolved_at IS NULL"
 )
 

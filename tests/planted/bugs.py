@@ -39,8 +39,8 @@ INGEST = (
     Bug(
         "a late copy of a firing opens it anew",
         "app/dedup/lifecycle.py",
-        "    if since_resolve <= LATE and (same_start or ended_after_start):\n        return LATE_FIRING\n",
-        "",
+        "LATE = 15 * MINUTE\n",
+        "LATE = 0\n",
     ),
     Bug(
         "a late resolve ends a newer episode",

@@ -131,6 +131,21 @@ async def test_what_a_person_called_fixed_and_still_fires_pages_again_after_a_wh
         await ana.is_paged("DiskFull")
 
 
+async def test_what_a_person_called_fixed_and_its_sender_then_too_wakes_nobody_by_a_late_copy(database: str) -> None:
+    async with town(database) as story:
+        ana, alerts = await _settings(story)
+        await alerts.fires("DiskFull")
+        started = alerts.starts["DiskFull"]
+        await ana.is_paged("DiskFull")
+        await story.resolves(await story.incident(), by="Ana")
+        await story.passes(minutes=6)
+        await alerts.resolves("DiskFull")
+        alerts.starts["DiskFull"] = started
+        await alerts.fires("DiskFull")
+        await ana.is_not_paged()
+        assert len(await story.rows("SELECT id FROM alerts")) == 1
+
+
 async def test_an_alert_whose_sender_fell_silent_expires_and_its_incident_with_it(database: str) -> None:
     async with town(database) as story:
         ana = await story.person("Ana")

@@ -1,13 +1,11 @@
-"""What one event does to one alert: the table of facts, and a model of a sender that nothing may confuse for ever."""
+"""What one event does to one alert: the table of facts (test_heard.py asks a model)."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from app.clock import MINUTE
-from app.dedup.lifecycle import HAND_GRACE, LATE, Change, Known, decide
+from app.dedup.lifecycle import HAND_GRACE, LATE, Known, decide
 from app.sources.event import Event
 
 NOW = 1_767_571_200_000_000
@@ -64,11 +62,15 @@ TABLE: list[tuple[str, Known | None, Event, str, str]] = [
         "nothing",
         "late_firing",
     ),
-    ("expired, sent again", ended("expiry"), firing(), "open", "back_after_expiry"),
-    ("resolved by a person, a repeat under way", ended("person"), firing(), "nothing", "late_firing"),
+    ("resolved, the sender says that it ended later", ended(), resolved(None, T2), "end", "ended_later"),
+    ("expired, sent again", ended("expiry", ended_at=None), firing(), "open", "back_after_expiry"),
+    ("expired, a copy of an older firing", ended("expiry", T1, None), firing(T0), "nothing", "late_firing"),
+    ("expired, then resolved", ended("expiry", ended_at=None), resolved(T0, T1), "end", "ended_later"),
+    ("expired and resolved, a late copy of its firing", ended("expiry"), firing(), "nothing", "late_firing"),
+    ("resolved by a person, a repeat under way", ended("person", ended_at=None), firing(), "nothing", "late_firing"),
     (
         "resolved by a person, still firing later",
-        ended("person", resolved_at=NOW - HAND_GRACE - 1),
+        ended("person", ended_at=None, resolved_at=NOW - HAND_GRACE - 1),
         firing(),
         "open",
         "still_firing",
@@ -83,48 +85,3 @@ def test_each_case_has_one_answer_with_its_name(known: Known | None, event: Even
     change = decide(known, event, A, NOW)
     assert (change.kind, change.name) == (kind, name)
     assert change.sentence
-
-
-def apply(known: Known | None, event: Event, change: Change, now: int) -> Known | None:
-    """The model of what ingest writes."""
-    if change.kind == "open":
-        return Known(True, A, event.starts_at, None, None, None)
-    if change.kind == "orphan":
-        return Known(False, A, event.starts_at, event.ends_at, now, "sender")
-    if known is not None and change.kind == "update" and change.name == "restarted":
-        return known._replace(starts_at=event.starts_at)
-    if known is not None and change.kind == "resolve":
-        return known._replace(open=False, ended_at=event.ends_at, resolved_at=now, resolved_by="sender")
-    return known
-
-
-@given(st.integers(1, 5), st.randoms(use_true_random=False))
-def test_a_sender_with_times_is_understood_whatever_is_lost_doubled_or_late(episodes: int, random: object) -> None:
-    """Messages of past episodes in any order, any number of times; then the last word of the last episode is heard."""
-    past = [(T0 + place * MINUTE, T0 + place * MINUTE + MINUTE // 2) for place in range(episodes)]
-    messages = [firing(start) for start, _ in past] + [resolved(start, end) for start, end in past]
-    random.shuffle(messages)  # type: ignore[attr-defined]
-    kept = [message for message in messages for _ in range(random.choice((0, 1, 2)))]  # type: ignore[attr-defined]
-    last_start, last_end = past[-1]
-    for final, is_open in ((resolved(last_start, last_end), False), (firing(last_start + MINUTE), True)):
-        known: Known | None = None
-        for message in (*kept, final):
-            known = apply(known, message, decide(known, message, A, NOW), NOW)
-        assert known is not None
-        assert known.open is is_open
-
-
-@given(st.randoms(use_true_random=False))
-def test_what_resolved_never_stays_open_and_what_fires_last_is_never_missed(random: object) -> None:
-    """One episode, its two messages in either order with copies: once both came, it is over."""
-    messages = [firing(T0), resolved(T0, T1)] * 2
-    random.shuffle(messages)  # type: ignore[attr-defined]
-    known: Known | None = None
-    opened = 0
-    for message in messages:
-        change = decide(known, message, A, NOW)
-        opened += change.kind == "open"
-        known = apply(known, message, change, NOW)
-    assert known is not None
-    assert not known.open
-    assert opened <= 1
