@@ -66,6 +66,11 @@ class Cluster:
         """Where it listens."""
         return self.folder / "data" / ".s.PGSQL.5432"
 
+    @property
+    def ended(self) -> bool:
+        """Whether the server gave up by itself."""
+        return self.process is not None and self.process.poll() is not None
+
     def start(self) -> None:
         """Starts the server, and returns when it answers. Raises NoPostgres."""
         with (self.folder / "log").open("ab") as log:
@@ -128,13 +133,16 @@ def _reachable(folder: Path, scratch: Path, user: dict[str, object]) -> Path:
 
 
 @contextmanager
-def cluster(*options: str) -> Iterator[Cluster]:
-    """A server for the length of the block. `options` are settings such as `fsync=on`. Raises NoPostgres."""
+def cluster(*options: str, disk: Path | None = None) -> Iterator[Cluster]:
+    """A server for the length of the block. `options` are settings such as `fsync=on`; `disk`: what its data are on.
+
+    Raises NoPostgres.
+    """
     outside = os.environ.get("TEST_DATABASE_URL")
     if outside:
         yield Cluster(Path(), None, outside, itertools.count())
         return
-    scratch = Path(tempfile.mkdtemp(prefix="tocsin-pg-", dir="/tmp"))
+    scratch = Path(tempfile.mkdtemp(prefix="tocsin-pg-", dir=disk or "/tmp"))
     user = _user()
     try:
         scratch.chmod(0o755)

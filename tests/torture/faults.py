@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import random
 import resource
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from app.store.migrate import migrate
 from app.store.opening import open_store
 from tests.harness.machine import INSIDE as IN_ROOM
 from tests.harness.machine import OUTSIDE, STORE, fill, require_root, room, small_disk
-from tests.harness.postgres import Cluster
+from tests.harness.postgres import Cluster, cluster
 from tests.harness.process import Served, served
 from tests.harness.providers import Answering, FakeProvider, provider
 from tests.harness.silence import relay
@@ -243,6 +245,31 @@ async def disk_full(place: Place, times: int) -> Account:
             return found
 
 
+async def disk_full_of_postgres(place: Place, times: int) -> Account:
+    """The disk of PostgreSQL is full, and then it is not any more (T11). Needs root; a server that gave up is started again."""
+    require_root("a disk that can be filled")
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-disk-", dir="/tmp"))
+    folder.chmod(0o755)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        disk = stack.enter_context(small_disk(folder / "disk", 384))
+        server = await asyncio.to_thread(stack.enter_context, cluster("fsync=on", "max_wal_size=64MB", disk=disk))
+        there = Place(await asyncio.to_thread(server.fresh), place.folder, server)
+        async with scene(there) as on, on.server() as running:
+            async with on.storm.blowing():
+                for _ in range(times):
+                    await on.storm.more(20)
+                    ballast = fill(disk)
+                    await _until_refused(on.storm)
+                    ballast.unlink()
+                    if server.ended:
+                        await asyncio.to_thread(server.start)
+                    await on.storm.more(20)
+            found = await on.end()
+            await _ends_well(running)
+            return found
+
+
 async def no_more_bytes(place: Place, times: int) -> Account:
     """Every write that makes a file longer fails, and then it does not any more (T11). By the process's limits, as any user."""
     async with scene(place) as on, on.server() as server:
@@ -283,4 +310,5 @@ ON_POSTGRESQL: dict[str, Fault] = {
     "replace": replace,
     "silence": silence,
     "silence_in_a_room": silence_in_a_room,
+    "disk_full": disk_full_of_postgres,
 }
