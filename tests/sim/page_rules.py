@@ -39,6 +39,7 @@ class PageRules:
     """Pages that count as failed for what follows."""
     over: dict[int, str] = field(default_factory=dict)
     """Pages that have ended, and how."""
+    planned: set[int] = field(default_factory=set)
 
     def given_back(self, job: int) -> None:
         """A worker gave a job back: its try is not under way any more."""
@@ -151,10 +152,13 @@ class PageRules:
 
     def page(self, page: int) -> None:
         """Pages are numbered without gaps, end once, and are sent only if a provider says so."""
-        found = self.eyes.rows("SELECT incident_id, state, outcome, notifier FROM pages WHERE id = ?", page)
+        found = self.eyes.rows("SELECT incident_id, state, outcome, notifier, recipient FROM pages WHERE id = ?", page)
         if not found:
             return
-        ((incident, state, outcome, notifier),) = found
+        ((incident, state, outcome, notifier, recipient),) = found
+        if page not in self.planned:
+            self.planned.add(page)
+            self._planned_for(page, f"{recipient.replace(' ', '-')}-{notifier}")
         if state in _COUNTS_AS_FAILED and page not in self.lost:
             self.lost.add(page)
             self._level_lives_or_ends(incident, page)
@@ -172,6 +176,12 @@ class PageRules:
         taken = notifier == sink.KIND or f"tocsin-{page}" in self.eyes.book.answered_yes
         if state == "sent" and (outcome not in _SENT or not taken):
             self.eyes.broken(f"page {page} is called sent ({outcome}), and no provider ever took it")
+
+    def _planned_for(self, page: int, device: str) -> None:
+        """Nothing is planned for what was removed or disabled before: it would be a way that fails for nothing."""
+        _, shut_at = self.eyes.book.shut.get(device, (0, math.inf))
+        if shut_at < self.eyes.time():
+            self.eyes.broken(f"page {page} was planned for {device} after that had been removed")
 
     def called(self, call: Call, wall: Micros) -> None:
         """I3 and I5 as a provider and a person see it."""
