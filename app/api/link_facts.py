@@ -48,6 +48,8 @@ class Alert:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     links: tuple[tuple[str, str], ...]
+    because: str = ""
+    """Why it joined the incident; empty for what did not join one that was there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,7 @@ def _alert(row: Any) -> Alert:
         labels=orjson.loads(row.labels),
         annotations=orjson.loads(row.annotations),
         links=tuple((str(text), str(url)) for text, url in orjson.loads(row.links)),
+        because="" if row.reason == "first" else row.because,
     )
 
 

@@ -257,6 +257,7 @@ def _alert(alert: Alert, now: Micros) -> dict[str, Any]:
         "firing": firing,
         "when": when + (f" · seen {alert.count:,} times" if alert.count > 1 else ""),
         "description": cut(description, MAX_DESCRIPTION),
+        "because": cut(alert.because, MAX_VALUE),
         "annotations": _pairs(annotations, MAX_ANNOTATIONS, MAX_FOLDED),
         "labels": _pairs(alert.labels, MAX_LABELS, MAX_VALUE),
         "fold": _fold(len(alert.labels), len(annotations)),

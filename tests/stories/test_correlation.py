@@ -42,6 +42,8 @@ async def test_what_two_senders_see_of_one_fault_is_one_incident_with_one_page(d
         assert [row.reason for row in rows] == ["first", "same_host", "first"]
         assert rows[1].because == "0.90: the same host orders-db-1"
         assert [one.alerts for one in await story.incidents()] == [2, 1]
+        shown = (await ana.opens_link()).text
+        assert (shown.count("Why here"), shown.count("Why here: 0.90: the same host orders-db-1")) == (1, 1)
 
 
 async def test_alerts_that_tie_two_young_incidents_merge_them(database: str) -> None:
