@@ -163,5 +163,6 @@ def build(world: World, process: Process, made: Routes | None = None) -> FastAPI
         "/openapi.json", app.openapi, methods=["GET"], include_in_schema=False, response_class=JSONResponse
     )
     for router in (made.keyed, document_route, health.router(process), *made.unkeyed):
-        app.include_router(router)
+        # Not included, which has each request look for its route twice, and along a longer way.
+        app.router.routes.extend(router.routes)
     return app

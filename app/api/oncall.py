@@ -18,7 +18,7 @@ from starlette.responses import Response, StreamingResponse
 from app.api.parameters import AN_INSTANT, ID, IdText, InstantQuery, instant
 from app.api.problems import NotFound, answers, invalid
 from app.clock import DAY, Micros, iso
-from app.oncall.facts import mentioned, rotas, why
+from app.oncall.facts import rotas, why
 from app.oncall.resolve import NOBODY, OnCall, next_change, on_call, standings
 from app.oncall.rota import ByCalendar, ByLayer, ByOverride, Duty, Rota, Shift, Turned
 from app.oncall.shifts import Gap, roster
@@ -173,17 +173,12 @@ def _on_duty(duty: Duty | Shift, facts: Facts) -> dict[str, Any]:
 async def facts_of(view: Reading, wanted: Iterable[int], start: Micros, end: Micros) -> list[Facts]:
     """Schedules, deleted ones too, with all that says who is on call in [start, end). Raises NotFound."""
     ids = list(dict.fromkeys(wanted))
-    known = await resources.load(view, "schedule", ids, deleted=True)
-    for schedule_id in ids:
-        if schedule_id not in known:
-            raise NotFound(f"There is no schedule with the id {schedule_id}.")
     names: dict[int, str] = {}
-    found = await rotas(view, known, start, end, names)
-    # Deleted ones too: the past is told by the names that people had.
-    others = {person for rota in found.values() for person in _everybody(rota)} - set(names)
-    gone = await resources.load(view, "person", others, deleted=True)
-    names |= {person_id: person.name for person_id, person in gone.items()}
-    return [Facts(item, known[item].name, found[item], names) for item in ids]
+    found = await rotas(view, ids, start, end, names)
+    for schedule_id in ids:
+        if schedule_id not in names:
+            raise NotFound(f"There is no schedule with the id {schedule_id}.")
+    return [Facts(item, names[item], found[item], names) for item in ids]
 
 
 async def there(view: Reading, start: Micros, end: Micros) -> list[int]:
@@ -203,14 +198,6 @@ async def _by_parts(store: Store, wanted: list[str] | None, start: Micros, end: 
             yield await store.read(facts_of, ids[place : place + AT_A_TIME], start, end)
         except NotFound as error:
             raise invalid("schedule_id", str(error), "query") from None
-
-
-def _everybody(rota: Rota) -> set[int]:
-    found = {int(person) for era in rota.eras for person in era.schedule.people()}
-    found |= {int(booking.person) for booking in rota.bookings} | mentioned(rota.record)
-    for override in rota.overrides:
-        found |= {int(override.person)} | ({int(override.replaces)} if override.replaces else set())
-    return found
 
 
 def _here(facts: Facts, at: Micros) -> OnCallShown:

@@ -94,7 +94,7 @@ async def make(tx: Writing, schedule_id: int, said: Override, reason: str, by: s
     """Makes the override, from now on at the earliest; names those it is laid over. Raises BadField."""
     if fault := misplaced(said, tx.now):
         raise fault
-    before = (await overrides_of(tx, [schedule_id], max(said.starts_at, tx.now), said.ends_at))[schedule_id]
+    before = await overrides_of(tx, schedule_id, max(said.starts_at, tx.now), said.ends_at)
     await lay(tx, schedule_id, [said], reason, by)
     below = [one for one in before if touch(said, one)]
     names = await _names(tx, (int(one.person) for one in below))

@@ -1,4 +1,4 @@
-"""The two databases behind one door: a deed runs in one write transaction, a question in one read transaction.
+"""The two databases behind one door: a deed runs in one write transaction, a question only reads.
 
     answer = await store.write(acknowledge, incident_number, actor)     # commits before it returns
     rows = await store.read(open_incidents, limit)
@@ -49,7 +49,10 @@ class Conn(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One read transaction: a consistent view, and the instant it is read at."""
+    """One question's look at the database, and the instant it is read at.
+
+    On SQLite all of its statements see the same; on PostgreSQL each sees what is committed when it begins.
+    """
 
     conn: Conn
     now: Micros
@@ -81,7 +84,7 @@ class Database(Protocol):
         """Runs work in one transaction and commits it."""
 
     async def read(self, work: Work[T]) -> T:
-        """Runs work on one consistent view."""
+        """Runs work that only reads."""
 
     async def close(self) -> None:
         """Gives all connections back."""
@@ -128,7 +131,7 @@ class Store:
     async def read(
         self, question: Callable[Concatenate[Reading, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Runs `question` in one read transaction. Raises Unavailable, or what the question raises."""
+        """Runs `question`, which only reads. Raises Unavailable, or what the question raises."""
 
         async def work(conn: Conn) -> T:
             return await question(Reading(conn, self.clock.now(), self.kind == "postgresql"), *args, **kwargs)

@@ -30,13 +30,17 @@ SESSION = {
 }
 
 
+def _pooled(url: URL) -> bool:
+    return url.query.get("prepared_statement_cache_size") == "0"
+
+
 def _session(url: URL) -> dict[str, Any]:
     """How a connection is set up. `prepared_statement_cache_size=0` in the address: it leads through a pooler.
 
     There each transaction may get another connection: no statement has a name that another could have, none is kept, and
     nothing is set for longer than a transaction. Statements without a name are planned each time anyway.
     """
-    if url.query.get("prepared_statement_cache_size") != "0":
+    if not _pooled(url):
         return {"server_settings": SESSION}
     return {"statement_cache_size": 0, "prepared_statement_name_func": str}
 
@@ -55,6 +59,9 @@ class Postgres:
             hide_parameters=True,
             connect_args={"timeout": 5, "command_timeout": COMMAND_TIMEOUT_S, **_session(url)},
         )
+        # Each statement sees what is committed when it begins, within a transaction or without one; BEGIN and ROLLBACK
+        # are two ways there and back. But a pooler keeps a connection together only for the length of a transaction.
+        self._reader = self._engine if _pooled(url) else self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def write(self, work: Work[T]) -> T:
         try:
@@ -65,7 +72,7 @@ class Postgres:
 
     async def read(self, work: Work[T]) -> T:
         try:
-            async with self._engine.connect() as conn:
+            async with self._reader.connect() as conn:
                 return await work(conn)
         except _ASYNCPG as error:
             raise Unavailable(f"the database did not answer as it should: {type(error).__name__}") from error

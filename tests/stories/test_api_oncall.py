@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
+from app.clock import DAY
+from app.oncall.facts import rotas
+from app.store.database import Conn, Reading
 from tests.harness.api_world import Asked, api
 
 NOTHING = dict.fromkeys(
@@ -153,3 +157,33 @@ async def test_an_instant_is_rfc_3339_and_in_our_time_or_refused(database: str) 
         for at in ["now", "2026-01-05", "2026-01-05T00:00:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]:
             problem = await asked.reader.refused(422, "GET", "/oncall", params={"at": at})
             assert [(one["in"], one["field"]) for one in problem["errors"]] == [("query", "at")]
+
+
+@dataclass
+class Counting:
+    """A transaction that counts what it is asked."""
+
+    conn: Conn
+    asked: int = 0
+
+    async def execute(self, statement: Any, parameters: Any) -> Any:
+        self.asked += 1
+        return await self.conn.execute(statement, parameters)
+
+
+async def test_however_many_schedules_are_computed_they_are_read_in_two_statements(database: str) -> None:
+    """One by one and table by table the way there and back would cost more than all the rest."""
+    async with api(database) as asked:
+        first, people = await rota(asked)
+        layers = (await asked.reader.get(f"/schedules/{first}"))["layers"]
+        other = {"name": "Other", "time_zone": "UTC", "layers": layers}
+        ids = [int(first), int((await asked.admin.create("schedules", other))["id"])]
+
+        async def read(view: Reading) -> tuple[int, dict[int, str]]:
+            counting, names = Counting(view.conn), dict[int, str]()
+            await rotas(replace(view, conn=cast("Conn", counting)), ids, view.now, view.now + DAY, names)
+            return counting.asked, names
+
+        times, names = await asked.story.store.read(read)
+        called = {int(people["Ana"]): "Ana", int(people["Ben"]): "Ben"}
+        assert (times, names) == (2, {ids[0]: "Primary", ids[1]: "Other", **called})

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
 from app.clock import SystemClock
 from app.ids import ProcessIds
 from app.incidents import respond
+from app.store.database import Reading
 from app.store.migrate import migrate
 from app.store.opening import open_store
 from tests.harness.clock import StoryClock
@@ -43,6 +44,27 @@ async def test_two_replicas_behind_pgbouncer_ingest_page_and_escalate(both: tupl
     """An empty database is migrated, twenty alerts come through both at once, everybody is paged once, levels follow."""
     if both:
         await _works(*both)
+
+
+@pytest.fixture
+def direct(postgres: Cluster) -> Iterator[str]:
+    url = postgres.fresh()
+    yield url
+    postgres.drop(url)
+
+
+async def test_only_through_a_pooler_is_a_question_a_transaction(direct: str) -> None:
+    """It keeps a connection together for the length of one. Elsewhere BEGIN and ROLLBACK would cost as much as the question."""
+
+    async def began(view: Reading) -> list[object]:
+        return [(await view.conn.execute(text("SELECT now()"))).scalar() for _ in range(2)]
+
+    for query, transactions in (({"prepared_statement_cache_size": "0"}, 1), ({}, 2)):
+        url = make_url(direct).update_query_dict(query).render_as_string(hide_password=False)
+        store = open_store(url, SystemClock(), ProcessIds())
+        assert len(set(await store.read(began))) == transactions
+        assert len(set(await store.write(began))) == 1
+        await store.close()
 
 
 def test_the_document_says_what_was_tried() -> None:
