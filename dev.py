@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str, list[list[str]]]] = {
     "bench": (DEV, "measure ingest and page latency: python3 dev.py bench --help", [["-m", "bench"]]),
     "bench-oncall": (DEV, "measure who is on call, beside two libraries", [["-m", "bench.oncall"]]),
     "bench-queue": (DEV, "measure the queue with a million jobs waiting", [["-m", "bench.queue"]]),
+    "bench-parsing": (DEV, "measure what each sender's messages cost to read", [["-m", "bench.parsing"]]),
     "bench-routing": (DEV, "measure rules, silences and inhibition", [["-m", "bench.routing"]]),
     "torture": (DEV, "real faults on real servers, for hours: --help", [["-m", "tests.torture"]]),
     "python": (DEV, "the environment's Python, with everything installed", [[]]),

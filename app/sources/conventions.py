@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -65,6 +66,16 @@ def speaks(value: dict[str, Any]) -> bool:
     return any(name.lower() in TITLES + TEXTS and text(value[name]).strip() for name in value)
 
 
+def secret(name: str) -> bool:
+    """Whether a field of this name smells of a secret."""
+    return _smells(name) if len(name) <= _SHORT else SECRET.search(name) is not None
+
+
+@lru_cache(maxsize=4_096)
+def _smells(name: str) -> bool:
+    return SECRET.search(name) is not None
+
+
 def status_of(word: str) -> Status:
     """The status a word stands for; no word fires."""
     return WORDS.get(word.strip().lower(), "firing")
@@ -95,8 +106,9 @@ def title_key(value: Any, title: str, details: str = "") -> str:
 def first(fields: Mapping[str, Any], names: tuple[str, ...]) -> str:
     """The first of these fields that says something, as text."""
     for name in names:
-        if name in fields and (found := text(fields[name]).strip()):
-            return found
+        found = fields.get(name)
+        if found is not None and (said := (found if type(found) is str else text(found)).strip()):
+            return said
     return ""
 
 
@@ -121,7 +133,7 @@ def _texts(value: Any) -> Iterator[tuple[str, str]]:
             if isinstance(part, str):
                 yield name, part
             elif isinstance(part, dict):
-                below += [(key.lower(), child) for key, child in part.items() if not SECRET.search(key)]
+                below += [(key.lower(), child) for key, child in part.items() if not secret(key)]
             elif isinstance(part, list):
                 below += [(name, child) for child in part]
         level = below[:_MAX_NODES]
@@ -192,14 +204,17 @@ def _event(
         severity=known or severity.UNKNOWN,
         labels={**more_labels, **labels},
         annotations={**more_annotations, **annotations},
-        links=links(*((title, fields[name]) for name, title in _LINKS.items() if name in fields)),
+        links=() if _LINKS.keys().isdisjoint(fields) else links(*((_LINKS[name], fields.get(name)) for name in _LINKS)),
         starts_at=times.sane(_time(fields, STARTS), now),
         ends_at=ends,
     )
 
 
 def _time(fields: Mapping[str, Any], names: tuple[str, ...]) -> Micros | None:
-    return next((at for name in names if (at := times.parse(fields.get(name))) is not None), None)
+    for name in names:
+        if name in fields and (at := times.parse(fields[name])) is not None:
+            return at
+    return None
 
 
 def _rest(fields: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
@@ -210,17 +225,14 @@ def _rest(fields: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
     """
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
-    for name in ("labels", "tags", "meta"):
-        labels.update(_public(tags(fields.get(name))))
-    annotations.update(_public(tags(fields.get("attributes"))))
+    for name in MAPS:
+        if name in fields:
+            kept = annotations if name == "attributes" else labels
+            kept.update((tag, said) for tag, said in tags(fields[name]).items() if not secret(tag))
     for name, content in fields.items():
-        if name in _NOT_LABELS or SECRET.search(name) or isinstance(content, dict):
+        kind = type(content)
+        if name in _NOT_LABELS or kind is dict or secret(name):
             continue
-        said = ",".join(map(text, content)) if isinstance(content, list) else text(content)
-        number = isinstance(content, int | float) and not isinstance(content, bool)
-        (annotations if number or len(said) > _SHORT else labels)[name] = said
+        said = ",".join(map(text, content)) if kind is list else text(content)
+        (annotations if kind is int or kind is float or len(said) > _SHORT else labels)[name] = said
     return labels, annotations
-
-
-def _public(pairs: dict[str, str]) -> dict[str, str]:
-    return {name: content for name, content in pairs.items() if not SECRET.search(name)}

@@ -6,7 +6,6 @@ The user writes the body and Datadog fills in $VARIABLES, so the same fact comes
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -15,7 +14,7 @@ from urllib.parse import unquote_plus
 from app.clock import Micros
 from app.sources import severity, times
 from app.sources.conventions import first_line
-from app.sources.decode import clean, decode
+from app.sources.decode import clean, decode, unescaped
 from app.sources.event import Event, Reading, Received, Severity, Status, Unreadable
 from app.sources.limits import digest, finish, fitted, links, one_line, text
 from app.sources.rules import Places, ruled
@@ -46,6 +45,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "status": ("alert_status",),
 }
 """What we want to know, and the fields that may say it, the best first."""
+_WANTED = frozenset(name for names in _NAMES.values() for name in names)
+_ABSENT = frozenset({"null", "none"})
 
 _PLACES = Places(("transition", "type"), ("priority", "type"))
 
@@ -66,6 +67,9 @@ _HEAD = re.compile(
 _FIRING = frozenset({"triggered", "no data", "warn", "renotify", "alert", "warning", "error"})
 _RESOLVED = frozenset({"recovered", "ok", "resolved"})
 _MONITOR = re.compile(r"https?://[^\s()\[\]<>\"]{1,200}?/monitors[/#](\d{1,20})(\?[^\s()\[\]<>\"]{0,2000})?")
+_MONITOR_PATH = re.compile(r"/monitors[/#]\d")
+_LONGEST_HOST = 210
+"""What can stand before the path of a monitor in its address."""
 _GROUP = re.compile(r"[?&]group=([^&#\s]{1,1000})")
 _MAX_HEAD = 5_000
 _LONGEST_NAME = 60
@@ -134,36 +138,45 @@ def _facts(body: Any) -> dict[str, str]:
     """Each fact that some field says; nested maps count as `outer_inner` and as `inner`, after the upper level."""
     if not isinstance(body, dict):
         return {}
-    fields: dict[str, list[Any]] = {}
+    fields: dict[str, str] = {}
     for name, value in body.items():
-        fields.setdefault(name.lower().lstrip("$"), []).append(value)
+        _learn(fields, name if name in _WANTED else name.lower().lstrip("$"), value)
     for outer, values in body.items():
-        if isinstance(values, dict):
+        if type(values) is dict:
             for name, value in values.items():
-                fields.setdefault(f"{outer}_{name}".lower(), []).append(value)
-                fields.setdefault(name.lower(), []).append(value)
-    facts = {}
-    for fact, names in _NAMES.items():
-        for name in names:
-            if name in fields and (said := next(filter(None, map(_clean, fields[name])), "")):
-                facts[fact] = said
-                break
-    return facts
+                _learn(fields, f"{outer}_{name}".lower(), value)
+                _learn(fields, name.lower(), value)
+    return {fact: fields[name] for fact, names in _NAMES.items() if (name := _best(names, fields))}
+
+
+def _learn(fields: dict[str, str], name: str, value: Any) -> None:
+    """Keeps the first value of a field that says something."""
+    if name in _WANTED and name not in fields and (said := _clean(value)):
+        fields[name] = said
+
+
+def _best(names: tuple[str, ...], fields: Mapping[str, str]) -> str:
+    for name in names:
+        if name in fields:
+            return name
+    return ""
 
 
 def _clean(value: Any) -> str:
     """The text of a value, or nothing when it says that it does not apply."""
-    said = text(value).strip()
-    if len(said) > _LONGEST_NAME:
+    said = (value if type(value) is str else text(value)).strip()
+    if not said or len(said) > _LONGEST_NAME:
         return said
-    absent = said.lower() in {"null", "none"} or _VARIABLE.fullmatch(said) or _LITERAL.fullmatch(said)
-    return "" if absent else said
+    # Names of variables are upper case: no other text needs a closer look.
+    if (said[0] == "$" or said.isupper()) and (_VARIABLE.fullmatch(said) or _LITERAL.fullmatch(said)):
+        return ""
+    return "" if said.lower() in _ABSENT else said
 
 
 def _event(facts: Mapping[str, str], now: Micros) -> Event:
     head = _head(facts)
-    said = _unescaped(facts.get("message", ""))
-    markup = said if facts.get("markup") == facts.get("message") else _unescaped(facts.get("markup", ""))
+    said = unescaped(facts.get("message", "")[:_MAX_MARKUP])
+    markup = said if facts.get("markup") == facts.get("message") else unescaped(facts.get("markup", "")[:_MAX_MARKUP])
     monitor = _monitor(markup)
     transition = facts.get("transition") or head.transition
     status = _status(transition, facts.get("type", ""))
@@ -197,11 +210,6 @@ def _event(facts: Mapping[str, str], now: Micros) -> Event:
     )
 
 
-def _unescaped(markup: str) -> str:
-    markup = markup[:_MAX_MARKUP]
-    return clean(html.unescape(markup)) if "&" in markup else markup
-
-
 def _plain(transition: str) -> str:
     """A transition without its repeat: Re-Triggered is Triggered."""
     return transition.strip().lower().removeprefix("re-")
@@ -209,7 +217,11 @@ def _plain(transition: str) -> str:
 
 def _head(facts: Mapping[str, str]) -> _Head:
     """The parts of the title; when there are two titles, what the better name lacks comes from the other."""
-    best, other = (_split(facts.get(fact, "")) for fact in ("title", "full_title"))
+    title, full = facts.get("title", ""), facts.get("full_title", "")
+    best = _split(title)
+    if title == full:
+        return best
+    other = _split(full)
     return _Head(
         best.priority or other.priority,
         best.transition or other.transition,
@@ -220,7 +232,7 @@ def _head(facts: Mapping[str, str]) -> _Head:
 
 def _split(title: str) -> _Head:
     """`[P1] [Triggered on {host:a,env:b}] [Anything] name`: a first bracket that is no transition belongs to the name."""
-    match = _HEAD.fullmatch(title[:_MAX_HEAD])
+    match = _HEAD.fullmatch(title[:_MAX_HEAD]) if "[" in title else None
     if match is None:
         return _Head("", "", "", title)
     priority, transition, scope, name = (match[part] or "" for part in _Head._fields)
@@ -232,7 +244,8 @@ def _split(title: str) -> _Head:
 
 
 def _monitor(markup: str) -> _Monitor:
-    match = _MONITOR.search(markup)
+    path = _MONITOR_PATH.search(markup)
+    match = _MONITOR.search(markup, max(0, path.start() - _LONGEST_HOST)) if path else None
     if match is None:
         return _Monitor("", "", "")
     group = _GROUP.search(match[2] or "")
@@ -287,5 +300,4 @@ def _labels(facts: Mapping[str, str], head: _Head, monitor: _Monitor, scope: str
         "metric": facts.get("metric", ""),
         "org_id": facts.get("org", ""),
     }
-    named = {label: said for label, said in own.items() if said}
-    return {**named, **(tags(scope) if ":" in scope else {}), **tags(facts.get("tags", ""))}
+    return own | (tags(scope) if ":" in scope else {}) | tags(facts.get("tags", ""))

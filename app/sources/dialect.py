@@ -7,7 +7,6 @@ rules of the integration over it. Knows no sender.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from app.clock import Micros
@@ -62,5 +61,4 @@ class Dialect(Generic[S]):
         if lost == len(messages):
             raise Unreadable(f"This is no message of {self.title}: {self.expected}.")
         problems = [f"{lost} of {len(messages)} parts of the body are no message of {self.title}."] if lost else []
-        reading = finish(events, problems, scrubbed=scrubbed)
-        return replace(reading, proof=proof) if proof else reading
+        return finish(events, problems, scrubbed=scrubbed, proof=proof)

@@ -5,13 +5,12 @@ Users write the body with Mustache, which escapes for HTML in some connectors; k
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from app.clock import Micros
 from app.sources import severity, times
-from app.sources.decode import clean
+from app.sources.decode import unescaped
 from app.sources.dialect import Dialect
 from app.sources.event import Event, Status
 from app.sources.fields import graded, joined
@@ -60,20 +59,20 @@ this body: one for *Alert* (or each action group), one for *Recovered*, without 
         """One alert a message; it is over when its action group says so, which needs an action of its own."""
 
         def told(paths: tuple[str, ...]) -> str:
-            found = look(paths, message, message)
-            return clean(html.unescape(found)) if "&" in found else found
+            return unescaped(look(paths, message, message))
 
         rule = told(_RULE)
         both = told(("signalId",))
         if not rule and not both:
             return None
-        status: Status = "resolved" if "recovered" in told(_ACTIONS).lower() else "firing"
+        action, alert = told(_ACTIONS), told(_ALERT_ID)
+        status: Status = "resolved" if "recovered" in action.lower() else "firing"
         host, word = told(_HOST), told(_SEVERITIES)
         level, raw = graded(word) if word else (severity.UNKNOWN, "")
-        name, about = rule or "Elastic rule", host or told(_ALERT_ID)
+        name, about = rule or "Elastic rule", host or alert
         event = Event(
             status=status,
-            key=both or joined(told(_RULE_ID) or name, told(_ALERT_ID) or host),
+            key=both or joined(told(_RULE_ID) or name, alert or host),
             title=f"{name}: {about}" if about else name,
             severity=level,
             labels={
@@ -83,7 +82,7 @@ this body: one for *Alert* (or each action group), one for *Recovered*, without 
                 "space": told(("spaceId", "space")),
                 "severity": word,
             },
-            annotations={"description": told(_REASON), "action_group": told(_ACTIONS), "severity_raw": raw},
+            annotations={"description": told(_REASON), "action_group": action, "severity_raw": raw},
             links=links(("Kibana", told(_LINK))),
             starts_at=times.sane(times.parse(told(("kibana.alert.start", "start"))), now),
             ends_at=times.sane(times.parse(told(("kibana.alert.end", "date"))), now) if status == "resolved" else None,

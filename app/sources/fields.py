@@ -11,7 +11,7 @@ from typing import Any
 
 from app.clock import Micros
 from app.sources import severity, times
-from app.sources.conventions import SECRET
+from app.sources.conventions import secret
 from app.sources.event import Severity
 from app.sources.limits import text
 
@@ -83,9 +83,12 @@ def facts_and_words(given: Any) -> tuple[dict[str, str], dict[str, str]]:
     facts: dict[str, str] = {}
     others: dict[str, str] = {}
     for name, content in given.items():
-        if SECRET.search(name):
+        if secret(name):
             continue
-        told = text(content)
-        short = type(content) is str and len(told) <= _SHORT and told.isprintable() and not _NUMBER.fullmatch(told)
-        (facts if short else others)[name] = told
+        if type(content) is not str:
+            others[name] = text(content)
+        elif len(content) <= _SHORT and content.isprintable() and not _NUMBER.fullmatch(content):
+            facts[name] = content
+        else:
+            others[name] = content
     return facts, others

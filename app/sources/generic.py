@@ -45,6 +45,21 @@ class GenericSettings(SignedSettings):
         description="Where the signature stands, when a secret is set: hex HMAC-SHA256 of the body, with or without `sha256=`.",
     )
 
+    @property
+    def mapped(self) -> bool:
+        """Whether anything is read otherwise than by the conventions."""
+        return bool(
+            self.rules
+            or self.title
+            or self.description
+            or self.starts_at
+            or self.ends_at
+            or self.link
+            or self.labels
+            or self.annotations
+            or self.expires_in_s
+        )
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.expires_in_s is not None and self.expire_after_s is not None:
@@ -126,6 +141,8 @@ def _items(body: Any, settings: GenericSettings) -> tuple[list[Any], list[str], 
 def _event(message: _Message, settings: GenericSettings, now: Micros) -> Event:
     """The conventions' event with the mapping laid over it."""
     event = conventions.read(message.item, now, message.query)
+    if not (settings.mapped or message.note):
+        return event
 
     def said(lookup: Lookup) -> str:
         return look(lookup, message.item, message.body)

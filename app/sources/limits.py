@@ -67,9 +67,9 @@ def links(*named: tuple[str, Any]) -> tuple[tuple[str, str], ...]:
     """Of these (text, address) pairs the ones that may be shown as links, each address once."""
     kept: dict[str, str] = {}
     for name, address in named:
-        if type(address) is str and is_web(address):
+        if address and type(address) is str and is_web(address):
             kept.setdefault(address, name)
-    return tuple((name, address) for address, name in kept.items())
+    return tuple((name, address) for address, name in kept.items()) if kept else ()
 
 
 def digest(value: Any) -> str:
@@ -102,11 +102,15 @@ def fitted(event: Event) -> Event:
     title = one_line(event.title)
     if cut_labels or cut_annotations or len(title) > MAX_TITLE:
         labels[TRUNCATED] = "true"
-    return event._replace(title=title[:MAX_TITLE].rstrip(), labels=labels, annotations=annotations)
+        title = title[:MAX_TITLE].rstrip()
+    # As _replace, which takes four times as long.
+    return Event(event.status, event.key, title, event.severity, labels, annotations, *event[6:])
 
 
-def finish(events: Sequence[Event], problems: Sequence[str], *, scrubbed: bool) -> Reading:
+def finish(
+    events: Sequence[Event], problems: Sequence[str], *, scrubbed: bool, proof: str = "", confirm: str = ""
+) -> Reading:
     """The reading of one request, with the mark of scrubbed text on its events."""
     if scrubbed:
         events = [event._replace(labels={**event.labels, SCRUBBED: "true"}) for event in events]
-    return Reading(tuple(events), tuple(problems))
+    return Reading(tuple(events), tuple(problems), proof, confirm)

@@ -12,7 +12,8 @@ A list of them is tried in order; the first that says something wins.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from functools import lru_cache
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -69,30 +70,49 @@ Lookup = Annotated[
 """One path or fixed text, or several to try in order."""
 
 
+class _Place(NamedTuple):
+    """A path taken apart."""
+
+    steps: tuple[tuple[str, str], ...]
+    """Each step, and the key with dots that it and all after it may be. None of them: the path is a fixed text."""
+    absolute: bool
+    fixed: str
+
+
 def find(path: str, event: Any, body: Any) -> Any:
     """What stands at `path`; None when nothing does."""
-    if path.startswith("/"):
-        return _walk([step.replace("~1", "/").replace("~0", "~") for step in path[1:].split("/")], body)
-    return _walk(path.split("."), event)
+    steps, absolute, _ = _place(path)
+    return _walk(steps, body if absolute else event)
 
 
 def look(lookup: tuple[str, ...], event: Any, body: Any) -> str:
     """The text of the first of these that says something, else an empty one."""
     for path in lookup:
-        said = path[1:] if path.startswith("=") else text(find(path, event, body)).strip()
-        if said:
+        steps, absolute, fixed = _place(path)
+        found = _walk(steps, body if absolute else event) if steps else fixed
+        if found is not None and (said := (found if type(found) is str else text(found)).strip()):
             return said
     return ""
 
 
-def _walk(steps: list[str], value: Any) -> Any:
-    for number, step in enumerate(steps):
-        if isinstance(value, dict):
-            whole = ".".join(steps[number:])
+@lru_cache(maxsize=4_096)
+def _place(path: str) -> _Place:
+    if path.startswith("="):
+        return _Place((), absolute=False, fixed=path[1:])
+    absolute = path.startswith("/")
+    steps = (
+        [step.replace("~1", "/").replace("~0", "~") for step in path[1:].split("/")] if absolute else path.split(".")
+    )
+    return _Place(tuple((step, ".".join(steps[at:])) for at, step in enumerate(steps)), absolute, "")
+
+
+def _walk(steps: tuple[tuple[str, str], ...], value: Any) -> Any:
+    for step, whole in steps:
+        if type(value) is dict:
             if whole in value:
                 return value[whole]
             value = value.get(step)
-        elif isinstance(value, list) and _INDEX.fullmatch(step):
+        elif type(value) is list and _INDEX.fullmatch(step):
             value = value[int(step)] if int(step) < len(value) else None
         else:
             return None

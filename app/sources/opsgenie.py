@@ -45,7 +45,8 @@ nothing but an address posts to `{url}`.
         """A create fires; nothing else has a body that says what it is."""
         if not said(message, *_SAYS):
             return None
-        level, raw = graded(said(message, "priority") or USUAL)
+        priority = said(message, "priority")
+        level, raw = graded(priority or USUAL)
         facts, words = facts_and_words(message.get("details"))
         told = said(message, "message")
         title = one_line(told) or one_line(said(message, "description", "alias", "entity")) or "Alert without a message"
@@ -58,7 +59,7 @@ nothing but an address posts to `{url}`.
             "actions": listed(message.get("actions")),
             "note": said(message, "note"),
             "user": said(message, "user"),
-            "priority": said(message, "priority"),
+            "priority": priority,
             "severity_raw": raw,
         }
         own = {name: said(message, name) for name in ("entity", "source")}
@@ -94,6 +95,7 @@ def _responders(given: Any) -> list[str]:
 
 def _links(message: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     details = part(message, "details")
-    return links(
-        ("Source", message.get("source")), *((one_line(name) or "Link", value) for name, value in details.items())
-    )
+    named = [
+        (one_line(name) or "Link", at) for name, at in details.items() if type(at) is str and at.startswith("http")
+    ]
+    return links(("Source", message.get("source")), *named)

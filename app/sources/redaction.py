@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from app.sources.conventions import SECRET
+from app.sources.conventions import secret
 from app.sources.decode import decode
 from app.sources.event import Unreadable
 
@@ -32,16 +32,16 @@ _NAMES = re.compile(r"routing_key|service_key|signature", re.IGNORECASE)
 def redacted(body: bytes) -> str:
     """The message as text without its secrets, at most MAX_SAMPLE characters."""
     try:
-        document = decode(body).value
-    except Unreadable:
+        shown = orjson.dumps(_masked(decode(body).value), option=orjson.OPT_INDENT_2)
+    except (Unreadable, RecursionError, orjson.JSONEncodeError):  # both of the latter: nested too deep to show
         return _text(body[:MAX_SAMPLE].decode("utf-8", "replace").replace("\0", "\ufffd"))
-    return _text(orjson.dumps(_masked(document), option=orjson.OPT_INDENT_2).decode()[:MAX_SAMPLE])
+    return _text(shown.decode()[:MAX_SAMPLE])
 
 
 def _masked(value: Any) -> Any:
     if type(value) is dict:
         return {
-            name: MASK if content and (SECRET.search(name) or _NAMES.search(name)) else _masked(content)
+            name: MASK if content and (secret(name) or _NAMES.search(name)) else _masked(content)
             for name, content in value.items()
         }
     return [_masked(item) for item in value] if type(value) is list else value

@@ -10,7 +10,6 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 from urllib.parse import quote, urlsplit
 
@@ -113,9 +112,8 @@ aws sns subscribe --topic-arn ARN --protocol https --notification-endpoint {url}
             if kind == "SubscriptionConfirmation":
                 confirm = _confirmation(one)
             events += _events(one, kind, settings, now)
-        reading = finish([fitted(event) for event in events], (), scrubbed=scrubbed)
         proof = joined(said(envelope, "TopicArn"), said(envelope, "MessageId")) if settings.verify else ""
-        return replace(reading, proof=proof, confirm=confirm)
+        return finish([fitted(event) for event in events], (), scrubbed=scrubbed, proof=proof, confirm=confirm)
 
 
 def _envelope(received: Received) -> tuple[dict[str, Any], bool]:

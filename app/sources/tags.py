@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from app.sources.decode import decode
@@ -19,43 +19,42 @@ def tags(value: Any, separator: str = ":") -> dict[str, str]:
     Text `a:b,c:d:e,monitor`, a list of such tags, a list of {"tag", "value"}, a map, or the JSON text of one of these.
     Split on the first separator only; a tag without one is `true`; a name given twice keeps both values, joined by a comma.
     """
-    found: dict[str, list[str]] = {}
-    for name, content in _pairs(value, separator):
+    found: dict[str, str] = {}
+    several: dict[str, list[str]] = {}
+    for given, said in _pairs(value, separator) if value else ():
         if len(found) >= _MAX_TAGS:
             break
-        name = name.strip()  # noqa: PLW2901 - the same name, tidied
-        content = content.strip() or "true"  # noqa: PLW2901 - the same value, tidied
-        if name and content not in found.setdefault(name, []):
-            found[name].append(content)
-    return {name: ",".join(contents) for name, contents in found.items()}
+        name, content = given.strip(), said.strip() or "true"
+        if not name:
+            continue
+        if found.setdefault(name, content) != content and content not in several.setdefault(name, [found[name]]):
+            several[name].append(content)
+    for name, contents in several.items():
+        found[name] = ",".join(contents)
+    return found
 
 
-def _pairs(value: Any, separator: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield from _text_pairs(value, separator)
-    elif isinstance(value, dict):
-        for name, content in value.items():
-            yield name, text(content)
-    elif isinstance(value, list):
-        for item in value:
-            if isinstance(item, dict):
-                name = next((text(item[key]) for key in _NAMES if key in item), "")
-                yield name, text(item.get("value"))
-            else:
-                yield _split(text(item), separator)
+def _pairs(value: Any, separator: str) -> Iterable[tuple[str, str]]:
+    if type(value) is str:
+        if value.lstrip().startswith(("[", "{")):
+            try:
+                inner = decode(value.encode()).value
+            except Unreadable:
+                inner = None
+            if type(inner) is list or type(inner) is dict:
+                return _pairs(inner, separator)
+        return [_split(item, separator) for item in value.split(",")]
+    if type(value) is dict:
+        return [(name, text(content)) for name, content in value.items()]
+    if type(value) is list:
+        return [_listed(item, separator) for item in value]
+    return ()
 
 
-def _text_pairs(value: str, separator: str) -> Iterator[tuple[str, str]]:
-    if value.lstrip().startswith(("[", "{")):
-        try:
-            inner = decode(value.encode()).value
-        except Unreadable:
-            inner = None
-        if isinstance(inner, list | dict):
-            yield from _pairs(inner, separator)
-            return
-    for item in value.split(","):
-        yield _split(item, separator)
+def _listed(item: Any, separator: str) -> tuple[str, str]:
+    if type(item) is dict:
+        return next((text(item[key]) for key in _NAMES if key in item), ""), text(item.get("value"))
+    return _split(text(item), separator)
 
 
 def _split(item: str, separator: str) -> tuple[str, str]:

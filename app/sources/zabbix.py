@@ -49,6 +49,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 """What we want to know, and the parameters that may say it, the best first."""
 
+_FACTS = tuple(NAMES.items())
 _PLACES = Places(("event_value",), ("event_nseverity", "event_severity"))
 
 _MACRO = re.compile(r"\{[$#A-Z][^}]*\}")
@@ -101,8 +102,8 @@ of it, and send to that user in the operations, recovery operations and update o
         problems: list[str] = []
         for body in bodies:
             facts, literal = _facts(body)
-            filled = {fact for fact, said in facts.items() if not (literal and _UNFILLED.search(said))}
-            if filled & _SAID:
+            filled = {fact for fact, said in facts.items() if not _UNFILLED.search(said)} if literal else facts
+            if not _SAID.isdisjoint(filled):
                 told = _events(facts, now)
                 events += [ruled(event, settings, _PLACES, body, value) for event in told] if settings.rules else told
             elif literal:
@@ -121,13 +122,18 @@ def _facts(body: Any) -> tuple[dict[str, str], bool]:
     fields: dict[str, str] = {}
     literal = False
     for name, value in body.items():
-        said = text(value).strip()
-        if _MACRO.fullmatch(said):
+        said = (value if type(value) is str else text(value)).strip()
+        if said[:1] == "{" and _MACRO.fullmatch(said):
             literal = True
         elif said:
             fields.setdefault(name.lower(), said)
-    found = {fact: next((fields[name] for name in names if name in fields), "") for fact, names in NAMES.items()}
-    return {fact: said for fact, said in found.items() if said}, literal
+    facts: dict[str, str] = {}
+    for fact, names in _FACTS:
+        for name in names:
+            if name in fields:
+                facts[fact] = fields[name]
+                break
+    return facts, literal
 
 
 def _events(facts: Mapping[str, str], now: Micros) -> list[Event]:
@@ -227,7 +233,7 @@ def _labels(facts: Mapping[str, str], title: str) -> dict[str, str]:
         "trigger_id": _trigger(facts),
         "severity": facts.get("word", ""),
     }
-    return {**tags(facts.get("tags", "")), **{name: said for name, said in own.items() if said}}
+    return tags(facts.get("tags", "")) | {name: said for name, said in own.items() if said}
 
 
 def _links(facts: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

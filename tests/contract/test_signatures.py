@@ -232,4 +232,6 @@ class TestRedaction:
 
     def test_what_is_kept_is_bounded_and_the_rest_stays(self):
         assert len(redacted(b'{"a": "' + b"x" * 100_000 + b'"}')) == MAX_SAMPLE
+        for depth in (400, 900):  # hidden from the decoder behind brackets in texts
+            assert redacted(b'["]",' * depth + b'"token=abc"' + b',"["]' * depth).startswith('["]",["]"')
         assert json.loads(redacted(b'{"title": "disk full", "n": [1, null]}')) == {"title": "disk full", "n": [1, None]}

@@ -115,7 +115,7 @@ class Mutations:
 
     def __init__(self, bodies: Sequence[bytes], seed: str) -> None:
         self._bodies = [_cut(body) for body in bodies]
-        self._names = tuple({body.tokens[place] for body in self._bodies for place in body.names}) or (b'""',)
+        self._names = tuple(sorted({body.tokens[place] for body in self._bodies for place in body.names})) or (b'""',)
         self._bits = random.Random(seed).getrandbits
 
     def one(self) -> bytes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import json
 from urllib.parse import quote, urlencode
 
 import pytest
 
 from app.sources import decode as module
-from app.sources.decode import MAX_DEPTH, MAX_KEYS, decode
+from app.sources.decode import MAX_DEPTH, MAX_KEYS, clean, decode, unescaped
 from app.sources.event import Unreadable
 
 
@@ -61,6 +62,20 @@ def test_replaces_and_flags_what_cannot_be_stored_or_would_mislead(body, value):
     document = decode(body)
     assert document.value == value
     assert document.scrubbed or b"%ff" in body
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no mark at all",
+        "https://a/x?from_ts=1&to_ts=2&query=3&not=4&copy=5",
+        "a &amp; b &lt;b&gt; &quot;x&quot; &#39;y&#x27; &amp;lt;",
+        "&notit; &notin; &frac1 &frac12x &lt=1 &;&&",
+        "&#0; &#x202e; &#xD800; &#1234567890123456789012345678901234567890; &#x; &#",
+    ],
+)
+def test_an_entity_means_what_it_means_in_html_and_never_what_would_mislead(text):
+    assert unescaped(text) == clean(html.unescape(text))
 
 
 @pytest.mark.parametrize(
