@@ -80,6 +80,11 @@ class Settings(BaseSettings):
         default="",
         description="What stands behind the @ in the addresses of integrations. Empty: the host of public_url.",
     )
+    mail_in_certificate: str = Field(
+        default="",
+        description="File (PEM) of the certificate and its chain with which mail is taken by STARTTLS. Empty: mail comes in the clear.",
+    )
+    mail_in_key: str = Field(default="", description="File (PEM) of the private key of mail_in_certificate.")
     telegram_api: str = Field(
         default="https://api.telegram.org", description="Another address when you run your own bot server."
     )

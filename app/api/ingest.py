@@ -1,4 +1,4 @@
-"""The way in for senders: `POST /v1/in/<kind>/<key>`. A plain ASGI application, because a storm comes through here.
+"""The way in for senders: `POST /v1/in/<kind>/<key>`, or PUT or PATCH. A plain ASGI application, because a storm comes through here.
 
     check the key -> read the body -> turn it into events -> wait for the commit -> answer
 
@@ -55,6 +55,16 @@ def problem(status: int, code: str, title: str, detail: str, *headers: tuple[byt
     return Reply(status, body, ((b"content-type", b"application/problem+json"), *headers))
 
 
+METHODS = frozenset({"POST", "PUT", "PATCH"})
+"""Some senders let their users choose; what is said counts, whichever of these it is."""
+NOT_POSTED = problem(
+    405,
+    "method",
+    "Use POST",
+    "Set the sender's HTTP method to POST (PUT and PATCH are taken too). A GET changes nothing here, because programs that"
+    " look at links, such as scanners of mail, send one by themselves; so this said nothing.",
+    (b"allow", b"POST, PUT, PATCH"),
+)
 _JSON = ((b"content-type", b"application/json"),)
 UNAUTHORIZED = problem(
     401,
@@ -158,8 +168,8 @@ class Ingest:
         metrics.ingest_seconds.observe(self._world.clock.monotonic() - began)
 
     async def _reply(self, scope: Scope, receive: Any, kind: str, parts: list[str]) -> Reply:
-        if scope["method"] != "POST":
-            return problem(405, "method", "Use POST", "Senders POST their messages here.", (b"allow", b"POST"))
+        if scope["method"] not in METHODS:
+            return NOT_POSTED
         if kind == "unknown" or len(parts) > 2:
             kinds = ", ".join(sorted(self._world.sources))
             return problem(

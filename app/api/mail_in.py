@@ -3,8 +3,8 @@
     RCPT TO:<KEY@anything>   550 for a key that opens nothing
     DATA                     250 only when it is committed; 451 when it can't be: the sending server keeps it and comes again
 
-Off unless a port is set. Nothing is relayed, nothing is answered by mail, and no password is asked for: an address is the
-key. Must never know how a mail is read.
+Off unless a port is set; STARTTLS is offered where there is a certificate. Nothing is relayed, nothing is answered by mail,
+and no password is asked for: an address is the key. Must never know how a mail is read.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -48,6 +51,7 @@ class _Conversation(SMTP):
     """aiosmtpd's side of one connection; says when a mail was refused for its size, which aiosmtpd does by itself."""
 
     line_length_limit = LINE
+    _counted = False
 
     async def push(self, status: Any) -> None:
         """See SMTP.push."""
@@ -57,18 +61,62 @@ class _Conversation(SMTP):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Turns away what is too much."""
-        if self.event_handler.connections >= MAX_CONNECTIONS and isinstance(transport, asyncio.WriteTransport):
-            transport.write(BUSY)
-            transport.close()
-            return
-        self.event_handler.connections += 1
+        if not self._counted:  # it is called once more when STARTTLS is done
+            if self.event_handler.connections >= MAX_CONNECTIONS and isinstance(transport, asyncio.WriteTransport):
+                transport.write(BUSY)
+                transport.close()
+                return
+            self.event_handler.connections += 1
+            self._counted = True
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         """See asyncio.Protocol."""
-        if self.session is not None:
+        if self._counted:
             self.event_handler.connections -= 1
+            self._counted = False
             super().connection_lost(error)
+
+
+class BadCertificate(Exception):
+    """The certificate that the settings name can't be used; the text says why."""
+
+
+class Tls:
+    """The certificate of the mail server, read again when its file changes, so that a renewed one counts at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises BadCertificate."""
+        self._files = settings.mail_in_certificate, settings.mail_in_key
+        self._context: ssl.SSLContext | None = None
+        self._read_at: tuple[int, ...] = ()
+        if all(self._files):
+            self._context = self._loaded()
+        elif any(self._files):
+            raise BadCertificate("TOCSIN_MAIL_IN_CERTIFICATE and TOCSIN_MAIL_IN_KEY are only good together")
+
+    def context(self) -> ssl.SSLContext | None:
+        """As the files are now; as they were while they can't be read; None where there is none."""
+        if self._context is not None:
+            with suppress(OSError):
+                if self._changed() != self._read_at:
+                    try:
+                        self._context = self._loaded()
+                    except BadCertificate as error:
+                        log.warning("mail_certificate_unusable", error=str(error))
+        return self._context
+
+    def _changed(self) -> tuple[int, ...]:
+        return tuple(Path(file).stat().st_mtime_ns for file in self._files)
+
+    def _loaded(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            self._read_at = self._changed()
+            context.load_cert_chain(*self._files)
+        except OSError as error:  # ssl.SSLError is one
+            raise BadCertificate(f"the certificate of {self._files[0]}: {error.strerror or error}") from None
+        return context
 
 
 class MailDoor:
@@ -80,6 +128,7 @@ class MailDoor:
         self._world = world
         self._intake = Intake(world)
         self._bound = bound
+        self._tls = Tls(world.settings)
         self.connections = 0
 
     async def run(self) -> None:
@@ -96,9 +145,17 @@ class MailDoor:
             enable_SMTPUTF8=True,
             hostname=self._world.settings.mail_in_domain or "tocsin",
             ident="Tocsin",
+            tls_context=self._tls.context(),
             timeout=IDLE_S,
             loop=asyncio.get_running_loop(),
         )
+
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, said: list[str]
+    ) -> list[str]:
+        """What is offered: no login, since an address is a key."""
+        session.host_name = hostname
+        return [line for line in said if not line.startswith("250-AUTH")]
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -148,9 +205,10 @@ class MailDoor:
 
 
 def listen_for_mail(settings: Settings) -> socket.socket | None:
-    """The socket for mail, bound; None when none is to be taken. Raises OSError when the address is taken."""
+    """The socket for mail, bound; None when none is to be taken. Raises OSError when the address is taken, BadCertificate."""
     if not settings.mail_in_port:
         return None
+    Tls(settings)
     family = socket.AF_INET6 if ":" in settings.mail_in_host else socket.AF_INET
     bound = socket.create_server((settings.mail_in_host, settings.mail_in_port), family=family, backlog=MAX_CONNECTIONS)
     bound.setblocking(False)

@@ -68,10 +68,12 @@ def listening(settings: Settings) -> socket.socket:
 
 def listening_for_mail(settings: Settings) -> socket.socket | None:
     """The socket to take mail on; None when none is to be taken. Raises Trouble when the address can't be had."""
-    from app.api.mail_in import listen_for_mail
+    from app.api.mail_in import BadCertificate, listen_for_mail
 
     try:
         return listen_for_mail(settings)
+    except BadCertificate as error:
+        raise Trouble(f"can't take mail: {error}") from None
     except OSError as error:
         where = f"{settings.mail_in_host}:{settings.mail_in_port}"
         why = f"{error.strerror or error}; choose another with TOCSIN_MAIL_IN_PORT or TOCSIN_MAIL_IN_HOST"
