@@ -47,6 +47,11 @@ COMMANDS: dict[str, tuple[str, str, list[list[str]]]] = {
     "bench-oncall": (DEV, "measure who is on call, beside two libraries", [["-m", "bench.oncall"]]),
     "bench-queue": (DEV, "measure the queue with a million jobs waiting", [["-m", "bench.queue"]]),
     "bench-parsing": (DEV, "measure what each sender's messages cost to read", [["-m", "bench.parsing"]]),
+    "bench-correlation": (
+        DEV,
+        "replay streams with a known truth, and score what came of them: --help",
+        [["-m", "bench.correlation"]],
+    ),
     "bench-routing": (DEV, "measure rules, silences and inhibition", [["-m", "bench.routing"]]),
     "torture": (DEV, "real faults on real servers, for hours: --help", [["-m", "tests.torture"]]),
     "python": (DEV, "the environment's Python, with everything installed", [[]]),
@@ -108,7 +113,7 @@ def main(argv: list[str]) -> int:
     if not argv or argv[0] not in COMMANDS:
         print("usage: python3 dev.py COMMAND [options]\n")
         for name, (_, what, _) in COMMANDS.items():
-            print(f"  {name:<13}{what}")
+            print(f"  {name:<18}{what}")
         return 0 if argv and argv[0] in ("-h", "--help") else 2
     requirements, _, lines = COMMANDS[argv[0]]
     try:

@@ -1,8 +1,8 @@
 """How well alerts become incidents: streams with a known truth through `tocsin replay`, and figures beside the goals.
 
-    python3 dev.py python -m bench.correlation FOLDER [FOLDER ...] [--hold] [--graph]
+    python3 dev.py bench-correlation FOLDER [FOLDER ...] [--ways at-once held learned graph]
 
-Each folder has `stream.jsonl` (what `tocsin replay` reads), `truth.json` and, for --graph, `topology.json`:
+Each folder is named SIZE-SEED and has `stream.jsonl` (what `tocsin replay` reads), `truth.json` and `topology.json`, a graph:
 
     truth.json  {"meta": {"alerts": n, "hours": h}, "faults": [{"id", "page", "first_page_at"}],
                  "episodes": {name: {"fault": id}}}      faults whose `page` is true deserve one page
@@ -21,10 +21,18 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 TOLD = 10
+_HELD = ("--hold-alone", "75", "--hold-confirmed", "20")
+WAYS: dict[str, tuple[str, ...]] = {
+    "at-once": (),
+    "held": _HELD,
+    "learned": (*_HELD, "--hold-learned"),
+    "graph": (*_HELD, "--hold-learned", "--graph"),
+}
+"""When first pages go out; `graph`: as learned, and with the graph declared."""
 SHOWN = (
     "faults",
     "found",
@@ -111,36 +119,45 @@ def _told(
     return told
 
 
-def replayed(folder: Path, out: Path, *, hold: bool, graph: bool) -> dict[str, Any]:
+def replayed(folder: Path, out: Path, options: Sequence[str]) -> dict[str, Any]:
     """What the pipeline makes of a stream."""
-    command = [sys.executable, "-m", "app", "replay", str(folder / "stream.jsonl"), "--out", str(out)]
-    command += ["--hold-alone", "75", "--hold-confirmed", "20"] if hold else []
-    command += ["--graph", str(folder / "topology.json")] if graph else []
+    graph = ["--graph", str(folder / "topology.json")] if "--graph" in options else []
+    rest = [one for one in options if one != "--graph"]
+    command = [sys.executable, "-m", "app", "replay", str(folder / "stream.jsonl"), "--out", str(out), *rest, *graph]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     found: dict[str, Any] = json.loads(out.read_text())
     return found
 
 
 def main() -> None:
-    """Prints one line a stream, and the means."""
+    """Prints one line a stream and way, and the median of each size and way."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)
-    parser.add_argument("--hold", action="store_true", help="first pages wait: 75 s alone, 20 s once confirmed")
-    parser.add_argument("--graph", action="store_true", help="declare the graph in topology.json")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     asked = parser.parse_args()
-    rows: list[dict[str, float]] = []
-    print("| stream | " + " | ".join(SHOWN) + " |\n|---" + "|---:" * len(SHOWN) + "|")
-    with tempfile.TemporaryDirectory(prefix="bench-correlation-") as folder:
-        for one in asked.folders:
-            result = replayed(one, Path(folder, "result.json"), hold=asked.hold, graph=asked.graph)
-            rows.append(figures(json.loads((one / "truth.json").read_text()), result))
-            _print(one.name, rows[-1])
-    if len(rows) > 1:
-        _print("mean", {name: mean(row[name] for row in rows) for name in SHOWN})
+    rows: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
+    print("| stream | first pages | " + " | ".join(SHOWN) + " |\n|---|---" + "|---:" * len(SHOWN) + "|")
+    with tempfile.TemporaryDirectory(prefix="bench-correlation-") as temporary:
+        for folder in asked.folders:
+            for way in asked.ways:
+                result = replayed(folder, Path(temporary, "result.json"), WAYS[way])
+                row = figures(json.loads((folder / "truth.json").read_text()), result)
+                rows[folder.name.rpartition("-")[0], way].append(row)
+                _print(folder.name, way, [_number(row[one]) for one in SHOWN])
+    for (size, way), found in rows.items():
+        _print(f"{size}, {len(found)} streams", way, [_spread([row[one] for row in found]) for one in SHOWN])
 
 
-def _print(name: str, row: Mapping[str, float]) -> None:
-    print(f"| {name} | " + " | ".join(f"{row[one]:.2f}".rstrip("0").rstrip(".") for one in SHOWN) + " |", flush=True)
+def _spread(values: Sequence[float]) -> str:
+    return f"{_number(median(values))} ({_number(min(values))}-{_number(max(values))})"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _print(name: str, way: str, cells: Sequence[str]) -> None:
+    print(f"| {name} | {way} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -26,9 +26,16 @@ ROOM = 2 << 30
 @click.option("--base", metavar="INSTANT", help="When second 0 of the stream was. Left out: read from its messages.")
 @click.option("--hold-alone", metavar="S", type=click.IntRange(0, 600), default=0, help="Wait, while one thing failed.")
 @click.option("--hold-confirmed", metavar="S", type=click.IntRange(0, 600), default=0, help="Wait, once two have.")
+@click.option("--hold-learned", is_flag=True, help="Wait longer for checks whose incidents mostly ended by themselves.")
 @click.option("--graph", metavar="FILE", type=click.File("rb"), help="A declared service graph, as for the API.")
 def replay(
-    file: Path, out: IO[bytes], base: str | None, hold_alone: int, hold_confirmed: int, graph: IO[bytes] | None
+    file: Path,
+    out: IO[bytes],
+    base: str | None,
+    hold_alone: int,
+    hold_confirmed: int,
+    hold_learned: bool,
+    graph: IO[bytes] | None,
 ) -> None:
     """Which incident would each alert of FILE have gone to, and who would have been paged when?
 
@@ -46,7 +53,7 @@ def replay(
     from app.incidents.service import FirstPage, Hold
 
     try:
-        first_page = FirstPage(high=Hold(alone_s=hold_alone, confirmed_s=hold_confirmed))
+        first_page = FirstPage(high=Hold(alone_s=hold_alone, confirmed_s=hold_confirmed, learned=hold_learned))
     except ValidationError as error:
         raise Trouble(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
     logs.set_up("auto", "warning", sys.stderr)

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from sqlalchemy import text
 
 from app.clock import Micros
-from app.correlation import engine, entities, weights
+from app.correlation import engine, entities
 from app.correlation.engine import Merge, Placement
 from app.correlation.entities import Facets
 from app.correlation.state import State
@@ -128,15 +128,9 @@ def facets_of(one: Waiting, view: View) -> Facets:
     return entities.facets(one.item.event, digest, one.inlet.name, one.inlet.service_name, view.aliases)
 
 
-def old_news(one: Waiting, now: Micros) -> bool:
-    """It began long before it was first heard of."""
-    starts_at = one.item.event.starts_at
-    return starts_at is not None and now - starts_at > weights.OLD_NEWS
-
-
 def _decide(remembered: Memory, view: View, one: Waiting, said: Facets, now: Micros, new_id: engine.NewId) -> Placement:
     return engine.decide(
-        remembered.state, said, one.inlet.scope, now, new_id, graph=view.graph, old_news=old_news(one, now)
+        remembered.state, said, one.inlet.scope, now, new_id, graph=view.graph, old_news=one.is_old_news(now)
     )
 
 

@@ -50,6 +50,8 @@ class Inlet:
     scope: int = 0
     """The escalation policy whose people are told; 0 for none. Evidence never leads from one's incidents to another's."""
     service_name: str = ""
+    made_at: Micros = 0
+    """When somebody made the integration."""
     expects: str = ""
     """The alert whose firing is the sender's sign of life; empty: whatever it sends is."""
 
@@ -90,7 +92,7 @@ async def read_view(view: Reading, parse: ParseSettings) -> View:
         service_id = int(document["service_id"]) if document.get("service_id") else None
         settings = parse(kind, document.get("settings", {}))
         inlet = _inlet(item.id, item.name, kind, settings, service_id, services)
-        inlets[item.id] = replace(inlet, expects=document.get("expect_alert") or "")
+        inlets[item.id] = replace(inlet, expects=document.get("expect_alert") or "", made_at=item.created_at)
     keys = await view.conn.execute(
         select(integration_keys.c.digest, integration_keys.c.integration_id, integration_keys.c.expires_at)
     )

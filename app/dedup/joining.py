@@ -6,12 +6,16 @@ coming back is paged again only if it stays; one that became urgent is paged ane
 
 from __future__ import annotations
 
-from app.clock import SECOND
+from app.clock import MINUTE, SECOND, Micros
 from app.dedup.directory import Inlet
 from app.dedup.work import Due, Waiting, Work
 from app.incidents.incident import Entry, Incident, opened, raise_severity, recur
+from app.incidents.priority import urgency_of
 from app.incidents.service import Hold
 
+NOTHING_LEARNED = (0, "")
+NEW_SENDER: Micros = 30 * MINUTE
+"""For how long what an integration tells of hours ago, before there was any, is no emergency: it is told mildly."""
 CONFIRMED = 2
 """Things that must have failed for one to confirm the other."""
 
@@ -19,12 +23,15 @@ CONFIRMED = 2
 def open_for(work: Work, one: Waiting, incident_id: int, because: str) -> Incident:
     """A new incident for an alert; its number is given later."""
     event = one.item.event
+    severity = _severity(work, one)
+    if severity != event.severity:
+        because += "; it is taken as a warning, as it began hours before its integration was made"
     incident = opened(
         incident_id=incident_id,
         number=0,
         service_id=one.inlet.service_id,
         title=event.title,
-        severity=event.severity,
+        severity=severity,
         impact=one.inlet.impact,
         grouping=one.grouping,
         now=work.now,
@@ -33,7 +40,9 @@ def open_for(work: Work, one: Waiting, incident_id: int, because: str) -> Incide
     reason = f"opened by {event.title}: {because}"
     work.entries.append((incident.id, Entry("triggered", one.inlet.name, reason, {"alert": str(one.row["id"])})))
     _count(work, incident, one)
-    _page(work, incident, one.inlet)
+    if habit := work.habits.get(one.row["id"]):
+        work.openings.append(habit)
+    _page(work, incident, one.inlet, _learned(work, incident, one))
     return incident
 
 
@@ -45,11 +54,14 @@ def join(work: Work, incident: Incident, one: Waiting, name: str, because: str, 
     event = one.item.event
     if incident.state == "resolved":
         work.entries.append((incident.id, recur(incident, work.now, event.title)))
-        _page(work, incident, one.inlet, after_s=_return(incident, one.inlet))
-    worsen(work, incident, one.inlet, event.severity, f"{event.title} is {event.severity}")
+        _page(work, incident, one.inlet, _learned(work, incident, one), after_s=_return(incident, one.inlet))
+    severity = _severity(work, one)
+    worsen(work, incident, one.inlet, severity, f"{event.title} is {severity}")
     hold = _hold(incident, one.inlet)
-    if waits and things >= CONFIRMED and hold.alone_s > hold.confirmed_s:
-        work.confirmed.append((incident.id, max(work.now, incident.opened_at + hold.confirmed_s * SECOND)))
+    if waits and (hold.learned or (things >= CONFIRMED and hold.alone_s > hold.confirmed_s)):
+        # What was learned is about alerts that stay alone.
+        wait_s = hold.confirmed_s if things >= CONFIRMED else hold.alone_s
+        work.confirmed.append((incident.id, max(work.now, incident.opened_at + wait_s * SECOND)))
 
 
 def worsen(work: Work, incident: Incident, inlet: Inlet, severity: str, because: str) -> None:
@@ -83,8 +95,29 @@ def _return(incident: Incident, inlet: Inlet) -> int:
     return 0 if incident.returns <= 1 else inlet.first_page.returned_s
 
 
-def _page(work: Work, incident: Incident, inlet: Inlet, *, after_s: int | None = None) -> None:
-    wait_s = _hold(incident, inlet).alone_s if after_s is None else after_s
+def _severity(work: Work, one: Waiting) -> str:
+    """How grave an alert is for its incident: what a new integration tells of before is no emergency."""
+    said = one.item.event.severity
+    old = one.is_old_news(work.now) and work.now - one.inlet.made_at <= NEW_SENDER
+    return "warning" if old and urgency_of(said) == "high" else said
+
+
+def _learned(work: Work, incident: Incident, one: Waiting) -> tuple[int, str]:
+    """How long checks such as this one are waited for, and why."""
+    habit = work.habits.get(one.row["id"])
+    return habit.wait() if habit and _hold(incident, one.inlet).learned else NOTHING_LEARNED
+
+
+def _page(
+    work: Work,
+    incident: Incident,
+    inlet: Inlet,
+    learned: tuple[int, str] = NOTHING_LEARNED,
+    *,
+    after_s: int | None = None,
+) -> None:
+    usual_s = _hold(incident, inlet).alone_s if after_s is None else after_s
+    wait_s = max(usual_s, learned[0])
     work.due.append(Due(incident.id, incident.service_id, incident.epoch, work.now + wait_s * SECOND))
     if wait_s:
         said = (
@@ -92,4 +125,6 @@ def _page(work: Work, incident: Incident, inlet: Inlet, *, after_s: int | None =
             if after_s is None
             else f"it pages again if it is still there in {wait_s} s"
         )
+        if wait_s > usual_s:
+            said += f": {learned[1]}"
         work.entries.append((incident.id, Entry("held", "tocsin", said, {"until": work.now + wait_s * SECOND})))

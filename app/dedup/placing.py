@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import select
 
 from app.clock import SECOND, Micros
-from app.dedup import correlating, episodes, joining
+from app.dedup import correlating, episodes, habits, joining
 from app.dedup.directory import Directory
 from app.dedup.episodes import Episode
 from app.dedup.work import NewId, Waiting, Work
@@ -31,6 +31,7 @@ async def place_new(tx: Writing, work: Work, directory: Directory) -> None:
     """Gives each alert that opened its incident: one that is open, or a new one with its first job."""
     by_rule, by_evidence = split(work.waiting)
     loaded: dict[int, Incident] = {}
+    await habits.recall(tx, work)
     new: list[Incident] = []
     if by_rule:
         loaded = await _groups(tx, by_rule)
@@ -90,6 +91,7 @@ def placed(work: Work, waiting: Sequence[Waiting], loaded: dict[int, Incident], 
 
 async def _write_placed(tx: Writing, work: Work, loaded: dict[int, Incident], new: list[Incident]) -> None:
     await _tell(tx, work)
+    await habits.count_openings(tx, work)
     if new:
         await _number(tx, work, new)
         await ledger.add(tx, new)
@@ -153,6 +155,7 @@ async def settle(tx: Writing, work: Work) -> None:
         work.moved |= moved
         loaded = await ledger.load(tx, touched(work), lock=True)
     settled(work, loaded)
+    await habits.count_endings(tx, work, loaded)
     await _ask_whether_quiet(
         tx, [loaded[one] for one in {work.lives_in(item[0].incident_id or 0) for item in work.graver} if one in loaded]
     )

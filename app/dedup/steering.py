@@ -60,7 +60,12 @@ def _inlet(work: Work, inlet: Inlet, routed: Routed) -> Inlet:
     chosen = work.view.services.get(routed.service_id) if routed.service_id is not None else None
     if chosen is not None:
         inlet = replace(
-            chosen, integration_id=inlet.integration_id, name=inlet.name, kind=inlet.kind, settings=inlet.settings
+            chosen,
+            integration_id=inlet.integration_id,
+            name=inlet.name,
+            kind=inlet.kind,
+            settings=inlet.settings,
+            made_at=inlet.made_at,
         )
     return inlet if routed.impact is None else replace(inlet, impact=routed.impact)
 

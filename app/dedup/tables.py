@@ -109,6 +109,17 @@ def last_seen(row: Any) -> Micros:
     return max(int(row.last_seen_at), row.repeated_at or 0)
 
 
+habits = Table(
+    "habits",
+    metadata,
+    Column("service_id", Id, primary_key=True, autoincrement=False),
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("opened", Integer, nullable=False),
+    Column("soon", Integer, nullable=False),
+    Column("later", Integer, nullable=False),
+)
+"""Of services that hold pages by what they learned: see app/dedup/habits.py."""
+
 unparsed = Table(
     "unparsed",
     metadata,

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from app.clock import Micros
+from app.correlation.weights import OLD_NEWS
 from app.dedup.arrival import Prepared
 from app.dedup.directory import Inlet, View
 from app.dedup.episodes import Episode, Touch
+from app.dedup.habits import Habit
 from app.incidents.incident import Entry, Incident
 from app.routing.tally import Tally
 
@@ -50,6 +52,11 @@ class Waiting(NamedTuple):
     item: Prepared
     grouping: bytes
 
+    def is_old_news(self, now: Micros) -> bool:
+        """It began long before it was first heard of."""
+        starts_at = self.item.event.starts_at
+        return starts_at is not None and now - starts_at > OLD_NEWS
+
 
 @dataclass(slots=True)
 class Work:
@@ -65,6 +72,10 @@ class Work:
     waiting: list[Waiting] = field(default_factory=list)
     updates: list[dict[str, Any]] = field(default_factory=list)
     resolves: list[tuple[Episode, Inlet, Micros | None, str]] = field(default_factory=list)
+    habits: dict[int, Habit] = field(default_factory=dict)
+    """What is known of the checks of alerts that wait for a place, by alert; of services that hold by what they learned."""
+    openings: list[Habit] = field(default_factory=list)
+    """Those whose alerts opened an incident here."""
     ends: dict[int, Micros | None] = field(default_factory=dict)
     """When alerts that were over ended, as their senders say now, by alert."""
     graver: list[tuple[Episode, Inlet, str, str]] = field(default_factory=list)

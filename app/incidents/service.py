@@ -87,6 +87,11 @@ class Hold(BaseModel):
 
     alone_s: int = Field(default=0, ge=0, le=600, description="While one thing alone has failed. 0: at once.")
     confirmed_s: int = Field(default=0, ge=0, le=600, description="Once a second thing that failed confirms it.")
+    learned: bool = Field(
+        default=False,
+        description="Wait longer, 330 s at most, while one alert is alone and most incidents that its check opened in "
+        "this service ended by themselves that soon.",
+    )
 
     @model_validator(mode="after")
     def _confirmed_is_sooner(self) -> Hold:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from app.clock import SECOND
+from app.clock import HOUR, SECOND
 from app.dedup.arrival import Arrival, prepare
 from app.dedup.directory import Directory
 from app.dedup.ingest import ingest
@@ -209,3 +209,54 @@ async def test_old_memberships_are_pruned_and_nothing_is_lost_by_it(database: st
         await story.store.write(prune)
         await metal.fires("Down", host="db-1")
         assert (await story.incident()).alerts == 2
+
+
+async def test_what_a_check_taught_about_itself_holds_its_page(database: str) -> None:
+    """Three that ended alone within two minutes teach it; what stays still pages, and a second thing ends the wait."""
+    async with town(database) as story:
+        ana, metal, shop = await _settings(story, first_page={"high": {"learned": True}})
+
+        async def blips(name: str) -> None:
+            await metal.fires("Probe", service=name, cluster=name)
+            await story.passes(seconds=40)
+            await metal.resolves("Probe", service=name, cluster=name)
+            await story.passes(minutes=10)
+
+        for name in ("cart", "mail", "search"):
+            await blips(name)
+            await ana.is_paged("Probe")
+        await blips("wallet")
+        await ana.is_not_paged()
+        await metal.fires("Probe", service="ledger", cluster="ledger")
+        await story.passes(seconds=149)
+        await ana.is_not_paged()
+        await story.passes(seconds=2)
+        await ana.is_paged("Probe")
+        said = (await story.rows("SELECT reason FROM timeline WHERE kind = 'held' ORDER BY id DESC LIMIT 1"))[0].reason
+        assert said.endswith(
+            "in case it clears by itself: 4 of the last 4 incidents that this check opened ended by themselves within 2 min"
+        )
+        await metal.fires("Probe", service="tax", cluster="tax")
+        await ana.is_not_paged()
+        await shop.fires("Errors", service="pay", host="tax", cluster="tax")
+        await shop.fires("Down", service="tax", cluster="tax")
+        await ana.is_paged(times=2)
+
+
+async def test_what_a_new_integration_tells_of_yesterday_is_told_mildly(database: str) -> None:
+    """After half an hour the same is news: what began while nobody listened must page."""
+    async with town(database) as story:
+        ana, metal, _ = await _settings(story)
+        metal.starts["Disk"] = story.clock.now() - 5 * HOUR
+        await metal.fires("Disk", host="old")
+        incident = await story.incident()
+        assert (incident.severity, incident.urgency) == ("warning", "low")
+        assert (
+            "began hours before its integration was made" in (await story.rows("SELECT because FROM alerts"))[0].because
+        )
+        await ana.is_paged("Disk")
+        await story.passes(minutes=31)
+        metal.starts["Raid"] = story.clock.now() - 5 * HOUR
+        await metal.fires("Raid", service="other")
+        assert [one.urgency for one in await story.incidents()] == ["low", "high"]
+        await ana.is_paged("Raid")
