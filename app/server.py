@@ -109,10 +109,6 @@ async def serve(
     """
     # The writer's thread takes Python's lock back after each statement: not behind 5 ms of the event loop's work.
     sys.setswitchinterval(SWITCH_S)
-    # A storm makes many small objects and no cycles: look for cycles seldom, and never among what was loaded at the start.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLD)
     bound = bound or listen(settings)
     port = int(bound.getsockname()[1])
     settings = settings.model_copy(update={"port": port})
@@ -122,6 +118,7 @@ async def serve(
     if mail is not None:
         process.supervisor.start("mail", MailDoor(world, mail).run)
     server = uvicorn.Server(_config(Tocsin(process), settings))
+    _collect_seldom()
     log.info("ready", address=world.base_url, database=world.store.kind)
     ready = asyncio.create_task(_told(server, on_ready, world, port)) if on_ready else None
     try:
@@ -135,6 +132,13 @@ async def serve(
             mail.close()
         await process.stop()
         log.info("stopped")
+
+
+def _collect_seldom() -> None:
+    """A storm makes many small objects and no cycles: cycles are looked for seldom, and never among what was loaded."""
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLD)
+    gc.enable()
 
 
 async def _told(server: uvicorn.Server, on_ready: Callable[[World, int], Any], world: World, port: int) -> None:

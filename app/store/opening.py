@@ -7,7 +7,6 @@ from sqlalchemy import make_url
 from app.clock import Clock
 from app.ids import Ids
 from app.store.database import Store
-from app.store.postgres import Postgres
 from app.store.sqlite import Sqlite
 
 
@@ -20,6 +19,8 @@ def open_store(url: str, clock: Clock, ids: Ids, *, pool_size: int = 8) -> Store
     if parsed.drivername == "sqlite":
         return Store(Sqlite(parsed, pool_size), clock, ids)
     if parsed.drivername == "postgresql+asyncpg":
+        from app.store.postgres import Postgres
+
         return Store(Postgres(parsed, pool_size), clock, ids)
     raise ValueError(
         f"TOCSIN_DATABASE_URL starts with {parsed.drivername!r}; it must start with sqlite:/// or postgresql+asyncpg://"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from alembic.script import ScriptDirectory
 from pydantic import ValidationError
 from sqlalchemy import func, select
 
@@ -54,7 +53,7 @@ def _database(settings: Settings) -> list[Finding]:
 
 async def _in_store(settings: Settings, store: Store) -> list[Finding]:
     found = await store.read(_server, settings, store)
-    state = schema.judge(await store.read(_revision), migrate.head(), _known_schemas())
+    state = schema.judge(await store.read(_revision), migrate.head(), frozenset(migrate.schemas()))
     found.append(state)
     if state.mark != "ok":
         return found
@@ -102,8 +101,3 @@ async def _newest(view: Reading) -> Micros | None:
     changed = select(func.max(revisions.c.changed_at))
     found = [(await view.conn.execute(question)).scalar() for question in (happened, changed)]
     return max((at for at in found if at is not None), default=None)
-
-
-def _known_schemas() -> frozenset[str]:
-    scripts = ScriptDirectory(str(migrate.SCRIPTS))
-    return frozenset(script.revision for script in scripts.walk_revisions())
