@@ -9,11 +9,14 @@ import sys
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
+from app.api.wire.alertmanager import open_alerts
 from app.clock import MINUTE, iso
+from app.routing.matchers import parse
 from tests.harness.town import Resident, Sender, Town, town
 from tests.harness.wire import TOGETHER, listening
 
@@ -128,6 +131,15 @@ async def test_what_is_open_is_listed_by_alert_and_by_incident_and_only_ones_own
         assert (group["labels"], group["alerts"]) == ({"incident": "1"}, [b, a])
         assert await _gets(story, sender, "/alerts?active=false") == []
         assert await _gets(story, sender, '/alerts?filter=alertname="A"&filter=instance=~"db-.*"') == [a]
+        inlet = await story.world.directory.inlet("alertmanager", sender.key)
+        rows, _, _ = await story.store.read(open_alerts, inlet, [parse('alertname="A"'), parse("instance=~.*")])
+        assert [row.title for row in rows] == ["A"]  # narrowed by the database, so that no limit hides it
+        odd = {"alertname": 'Ü 50%_"\\x', "path": "C:\\a"}
+        await _posts(story, sender, [{"labels": odd}])
+        wanted = quote('alertname="Ü 50%_\\"\\\\x"')
+        (found,) = await _gets(story, sender, f"/alerts?filter={wanted}")
+        assert found["labels"] == odd
+        await _posts(story, sender, [{"labels": odd, "endsAt": iso(story.clock.now())}])
         assert await _gets(story, sender, "/alerts?receiver=check.*") == [b, a]
         assert await _gets(story, sender, "/alerts/groups?receiver=other") == []
         refused = await story.web.get("/api/v2/alerts?filter=nonsense", headers=_bearer(sender))

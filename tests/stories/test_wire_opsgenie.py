@@ -86,6 +86,11 @@ async def test_the_life_of_an_alert_by_each_of_its_names(database: str) -> None:
         assert (incident.state, incident.acknowledged_by) == ("acknowledged", who)
         (note,) = await _reads(story, sender, f"{named}/notes?identifierType=alias")
         assert (note["note"], note["owner"]) == ("Action executed via Alert API", who)
+        done = await _does(
+            story, sender, "POST", f"{named}/actions/restart%2Fit/?identifierType=alias", {"note": "now"}
+        )
+        assert (done["action"], done["alertId"]) == ("CustomAction", made["alertId"])
+        assert (await _reads(story, sender, f"{names[0]}/notes"))[0]["note"] == "custom action restart/it: now"
         await _does(story, sender, "POST", "/1/unacknowledge?identifierType=tiny")
         await ana.is_paged("An example alert message")
         until = iso(story.clock.now() + 10 * MINUTE)
@@ -210,6 +215,9 @@ async def test_what_is_strange_loses_no_page_and_what_is_wrong_is_said_as_opsgen
             (404, "GET", "/nobody?identifierType=alias", None),
             (404, "GET", "/requests/never", None),
             (404, "POST", "/large/attachments?identifierType=alias", {}),
+            (404, "GET", "/large/attachments/1?identifierType=alias", None),
+            (404, "DELETE", "/large/attachments/1", None),
+            (404, "GET", "/saved-searches", None),
         ):
             answer = await _asks(story, sender, method, path, body)
             assert answer.status_code == status, (path, answer.text)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import orjson
+from sqlalchemy import ColumnElement, or_
 
 from app import __version__
 from app.api.alerts import alerts_with_numbers
@@ -90,9 +91,9 @@ class AlertmanagerDoor:
             case ("POST", "alerts"):
                 return await self._post(inlet, call)
             case ("GET", "alerts"):
-                return await _listing(await self._found(inlet, call))
+                return await _listing(list, await self._found(inlet, call))
             case ("GET", "alerts", "groups"):
-                return await _listing(_groups(await self._found(inlet, call)))
+                return await _listing(_groups, await self._found(inlet, call))
             case ("GET", "silences"):
                 filters = [value for name, value in call.query if name == "filter"]
                 states = {state: call.asked(state, "true") != "false" for state in ("active", "pending", "expired")}
@@ -144,14 +145,14 @@ class AlertmanagerDoor:
         """The open alerts, the newest first, each with the number of its incident."""
         matchers = [parse(value) for name, value in call.query if name == "filter"]
         wanted = matcher("receiver", "=~", call.asked("receiver", ".*"))
-        rows, receiver, book = await self._world.store.read(_open_alerts, inlet)
+        rows, receiver, book = await self._world.store.read(open_alerts, inlet, matchers)
         if not wanted.holds(receiver):
             return []
         return await asyncio.to_thread(_chosen, rows, receiver, book, matchers, self._world.clock.now(), call)
 
 
-async def _listing(found: list[dict[str, Any]]) -> Reply:
-    return Reply(200, await asyncio.to_thread(orjson.dumps, found), JSON)
+async def _listing(arranged: Callable[[list[dict[str, Any]]], Any], found: list[dict[str, Any]]) -> Reply:
+    return Reply(200, await asyncio.to_thread(lambda: orjson.dumps(arranged(found))), JSON)
 
 
 async def _receiver(view: Reading, inlet: Inlet) -> str:
@@ -162,12 +163,21 @@ async def _receiver(view: Reading, inlet: Inlet) -> str:
     return found[inlet.service_id].name if inlet.service_id in found else inlet.name
 
 
-async def _open_alerts(view: Reading, inlet: Inlet) -> tuple[Sequence[Any], str, Book]:
+async def open_alerts(view: Reading, inlet: Inlet, matchers: Sequence[Matcher]) -> tuple[Sequence[Any], str, Book]:
+    """The newest MOST open alerts that these matchers may hold of, the integration's receiver, and its silences."""
     question = alerts_with_numbers().where(
-        alerts.c.integration_id == inlet.integration_id, alerts.c.resolved_at.is_(None)
+        alerts.c.integration_id == inlet.integration_id,
+        alerts.c.resolved_at.is_(None),
+        *(_may_hold(one) for one in matchers if one.words and not one.name.startswith("@")),
     )
     rows = await newest(view, question, MOST)
     return rows, await _receiver(view, inlet), await read_book(view)
+
+
+def _may_hold(one: Matcher) -> ColumnElement[bool]:
+    """Says one of its words: so that it is found among more than MOST. `_chosen` looks closer."""
+    said = (orjson.dumps({one.name: word}).decode()[1:-1] for word in sorted(one.words))
+    return or_(*(alerts.c.labels.contains(pair, autoescape=True) for pair in said))
 
 
 def _chosen(

@@ -30,6 +30,8 @@ from app.world import World
 ROOTS = (("v2", "alerts"), ("jsm", "ops", "integration", "v2", "alerts"))
 MAX_LIMIT = 100
 MAX_OFFSET = 20_000
+_LACKING = frozenset({"attachments", "logs", "recipients", "saved-searches"})
+"""What Opsgenie has of an alert, or beside it, and Tocsin has not."""
 _VERBS = frozenset(verb for _, verb in VERBS if verb)
 
 
@@ -95,13 +97,17 @@ class OpsgenieDoor:
 
     async def _change(self, inlet: Inlet, call: Call, below: Sequence[str]) -> Reply:
         """Whatever is done to an alert. One that is not there is answered the same; its request tells."""
-        identifier, verb = _named(below)
+        custom = below[-1] if below[-2:-1] == ("actions",) else ""
+        identifier, verb = _named(below[:-1] if custom else below)
         action = VERBS.get((call.method, verb))
-        if action is None or not identifier:
+        beside = action == "Delete" and len(below) > 1 and not _LACKING.isdisjoint(below)
+        if action is None or beside or not identifier:
             return self.failed(call, 404, f"{call.method} on this path is not here; docs/opsgenie.md lists what is.")
         body, _ = await value_of(call.body) if call.body.strip() else ({}, None)
         if type(body) is not dict:
             return self.failed(call, 400, "The body is no JSON object.")
+        if custom:
+            body = {**body, "action": clean(custom)}
         removed = [one for name, value in call.query if name in ("tags", "keys") for one in value.split(",")]
         deed = deed_of(action, body, removed, self._world.clock.now())
         kind = call.asked("identifierType", "id").lower()
@@ -135,6 +141,9 @@ class OpsgenieDoor:
         identifier, verb = _named(below)
         row = await self._world.store.read(known.find, inlet, identifier, call.asked("identifierType", "id").lower())
         if row is None:
+            lacking = sorted(_LACKING.intersection(below))
+            if lacking:
+                return self.failed(call, 404, f"There are no {lacking[0]} here; docs/opsgenie.md lists what is.")
             return self.failed(call, 404, f"Alert with identifier [{identifier[:200]}] does not exist.")
         if verb == "notes":
             found = await self._world.store.read(known.notes, row.incident_id, _whole(call, "limit", 100, 1, MAX_LIMIT))

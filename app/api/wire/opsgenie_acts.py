@@ -45,6 +45,7 @@ VERBS: Mapping[tuple[str, str], Action] = {
     ("DELETE", "details"): "RemoveDetails",
     ("POST", "responders"): "AddResponder",
     ("POST", "teams"): "AddTeam",
+    ("POST", "actions"): "CustomAction",
     ("DELETE", ""): "Delete",
 }
 LONGEST_SNOOZE: Micros = 7 * DAY
@@ -78,8 +79,10 @@ def deed_of(action: Action, body: Mapping[str, Any], query: Sequence[str], now: 
             return partial(_respond, partial(_give, _named(body, "owner")), note)
         case "AddResponder":
             return partial(_respond, partial(_ask, _named(body, "responder"), note), "")
-        case "AddTeam":
-            return partial(_respond, None, f"asked for the team {_named(body, 'team')}" + (f": {note}" if note else ""))
+        case "AddTeam" | "CustomAction":
+            team = action == "AddTeam"
+            wish = f"asked for the team {_named(body, 'team')}" if team else f"custom action {_needed(body, 'action')}"
+            return partial(_respond, None, f"{wish}: {note}" if note else wish)
         case "AddNote" if not note:
             raise Unprocessable("note", "Note can not be empty.")
         case "AddNote" | "Create" | "Close" | "Delete":

@@ -81,12 +81,13 @@ ACTIONS = (
     ("Delete", "Deleted alert"),
     ("AddResponder", "Added responder"),
     ("AddTeam", "Added team"),
+    ("CustomAction", "Noted custom action"),
 )
 """Each action and what is said when it is done. A request's id holds the place in this list: add at its end only."""
 Action = Literal[
     "Create", "Close", "Acknowledge", "UnAcknowledge", "Snooze", "AddNote", "AddTags", "RemoveTags", "UpdateMessage",
     "UpdateDescription", "UpdatePriority", "Assign", "EscalateToNext", "AddDetails", "RemoveDetails", "Delete",
-    "AddResponder", "AddTeam",
+    "AddResponder", "AddTeam", "CustomAction",
 ]  # fmt: skip
 _PLACES = {name: place for place, (name, _) in enumerate(ACTIONS)}
 
