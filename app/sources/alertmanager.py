@@ -21,7 +21,7 @@ from app.sources import conventions, grafana_legacy, severity, times
 from app.sources.decode import decode
 from app.sources.event import MAX_LABELS, MAX_TITLE, MAX_VALUE, Event, Reading, Received, Severity, Status, Unreadable
 from app.sources.limits import TRUNCATED, bounded, finish, is_web, one_line, text
-from app.sources.rules import Places, ruled
+from app.sources.remapping import Places, remapped
 from app.sources.signature import Scheme, SignedSettings, proof_of
 from app.sources.source import SourceSettings
 
@@ -168,7 +168,7 @@ class Grafana(Alertmanager):
 
 def _group(group: dict[str, Any], settings: AlertmanagerSettings, now: Micros, problems: list[str]) -> list[Event]:
     """The webhook: each alert by its own status, else the group's, else by its end."""
-    ignored, own_rules = settings.ignore_labels, settings.rules
+    ignored, own_rules = settings.ignore_labels, settings.remaps
     group_status = group.get("status")
     latest = now + DAY
     events: list[Event] = []
@@ -196,7 +196,7 @@ def _group(group: dict[str, Any], settings: AlertmanagerSettings, now: Micros, p
         if starts is not None and starts > latest:
             starts = None
         event = _event(alert, labels, status, starts, ends, expires, ignored)
-        events.append(ruled(event, settings, _PLACES, alert, group) if own_rules else event)
+        events.append(remapped(event, settings, _PLACES, alert, group) if own_rules else event)
     hidden = group.get("truncatedAlerts")
     if type(hidden) is int and hidden > 0:
         # No problem of ours, and the count changes with each message: one unchanging sentence beside the alerts we got.
@@ -218,8 +218,8 @@ def _array(alerts: list[Any], settings: AlertmanagerSettings, now: Micros, probl
         else:
             expires = now + lease if ends is None else ends
             event = _event(alert, labels, "firing", starts, None, expires, settings.ignore_labels)
-        if settings.rules:
-            event = ruled(event, settings, _PLACES, alert, alerts)
+        if settings.remaps:
+            event = remapped(event, settings, _PLACES, alert, alerts)
         events.pop(event.key, None)
         events[event.key] = event
     return list(events.values())

@@ -11,7 +11,7 @@ from app.sources.event import Event
 from app.sources.fields import instant, joined, lower, said
 from app.sources.limits import links
 from app.sources.nagios import STATES, Check, status_of, title_of
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 
 

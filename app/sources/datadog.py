@@ -17,7 +17,7 @@ from app.sources.conventions import first_line
 from app.sources.decode import clean, decode, unescaped
 from app.sources.event import Event, Reading, Received, Severity, Status, Unreadable
 from app.sources.limits import digest, finish, fitted, links, one_line, text
-from app.sources.rules import Places, ruled
+from app.sources.remapping import Places, remapped
 from app.sources.source import SourceSettings
 from app.sources.tags import tags
 
@@ -127,9 +127,9 @@ are sent too.
         lost = len(bodies) - len(told)
         problems = [f"{lost} of {len(bodies)} parts of the body are no Datadog message."] if lost else []
         events = [_event(facts, now) for _, facts in told]
-        if settings.rules:
+        if settings.remaps:
             events = [
-                ruled(event, settings, _PLACES, body, value) for event, (body, _) in zip(events, told, strict=True)
+                remapped(event, settings, _PLACES, body, value) for event, (body, _) in zip(events, told, strict=True)
             ]
         return finish(events, problems, scrubbed=scrubbed)
 

@@ -1,7 +1,7 @@
 """The usual way of a sender: one map a request, or a list of them, each about one problem.
 
 A dialect says what one map means; this reads the request, keeps the good when some of a batch is broken, and lays the
-rules of the integration over it. Knows no sender.
+remapping of the integration over it. Knows no sender.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from app.clock import Micros
 from app.sources.decode import Document, decode
 from app.sources.event import Event, Reading, Received, Unreadable
 from app.sources.limits import finish, fitted
-from app.sources.rules import Places, ruled
+from app.sources.remapping import Places, remapped
 from app.sources.source import SourceSettings
 
 S = TypeVar("S", bound=SourceSettings)
@@ -57,7 +57,7 @@ class Dialect(Generic[S]):
                 kept = fitted(event)
                 if not kept.title:
                     kept = kept._replace(title=f"{self.title} alert")
-                events.append(ruled(kept, settings, self.places, message, body) if settings.rules else kept)
+                events.append(remapped(kept, settings, self.places, message, body) if settings.remaps else kept)
         if lost == len(messages):
             raise Unreadable(f"This is no message of {self.title}: {self.expected}.")
         problems = [f"{lost} of {len(messages)} parts of the body are no message of {self.title}."] if lost else []

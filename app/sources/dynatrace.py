@@ -11,7 +11,7 @@ from app.sources.dialect import Dialect
 from app.sources.event import Event, Severity, Status
 from app.sources.fields import graded, instant, joined, said
 from app.sources.limits import links, text
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 from app.sources.tags import tags
 

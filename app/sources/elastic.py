@@ -16,7 +16,7 @@ from app.sources.event import Event, Status
 from app.sources.fields import graded, joined
 from app.sources.limits import links
 from app.sources.mapping import look
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 from app.sources.tags import tags
 

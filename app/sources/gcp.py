@@ -11,7 +11,7 @@ from app.sources.dialect import Dialect
 from app.sources.event import Event, Severity, Status
 from app.sources.fields import graded, instant, joined, part, said
 from app.sources.limits import links, text
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 
 _SEVERITIES: dict[str, Severity] = {**severity.WORDS, "no severity": severity.UNKNOWN}

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from app.clock import SECOND, Micros
-from app.sources import conventions, rules, signature, times
+from app.sources import conventions, remapping, signature, times
 from app.sources.decode import decode, scrub
 from app.sources.event import Event, Reading, Received, Unreadable
 from app.sources.limits import finish, fitted, links, one_line
@@ -49,7 +49,7 @@ class GenericSettings(SignedSettings):
     def mapped(self) -> bool:
         """Whether anything is read otherwise than by the conventions."""
         return bool(
-            self.rules
+            self.remaps
             or self.title
             or self.description
             or self.starts_at
@@ -152,12 +152,12 @@ def _event(message: _Message, settings: GenericSettings, now: Micros) -> Event:
 
     title = said(settings.title)
     key, note = _key(message, settings, title, event)
-    status = rules.status_of(said(settings.status), settings) or event.status
-    level, raw = rules.severity_of(said(settings.severity), settings)
+    status = remapping.status_of(said(settings.status), settings) or event.status
+    level, raw = remapping.severity_of(said(settings.severity), settings)
     own = {
         "description": said(settings.description) or event.annotations.get("description", ""),
         "severity_raw": raw if level else event.annotations.get("severity_raw", ""),
-        rules.NOTE: " ".join(part for part in (message.note, note) if part),
+        remapping.NOTE: " ".join(part for part in (message.note, note) if part),
         **{name: said(lookup) for name, lookup in settings.annotations.items()},
     }
     fires = status == "firing"
@@ -179,7 +179,7 @@ def _event(message: _Message, settings: GenericSettings, now: Micros) -> Event:
 
 def _key(message: _Message, settings: GenericSettings, title: str, event: Event) -> tuple[str, str]:
     """The mapped key; when the message has none at that place, the conventions' or its title's, and a note."""
-    key, note = rules.key_of(settings, message.item, message.body)
+    key, note = remapping.key_of(settings, message.item, message.body)
     if key:
         return key, ""
     # A mapped title says more than the fields that the conventions took for one, but less than a key of the sender's own.

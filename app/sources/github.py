@@ -12,7 +12,7 @@ from app.sources.dialect import Dialect
 from app.sources.event import Event, Received
 from app.sources.fields import instant, joined, part, said
 from app.sources.limits import links
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.signature import Scheme, SignedSettings, proof_of
 from app.sources.source import SourceSettings, Word
 

@@ -10,7 +10,7 @@ from app.sources.dialect import Dialect
 from app.sources.event import Event, Severity
 from app.sources.fields import graded, instant, joined, part, said
 from app.sources.limits import text
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 
 _PRIORITIES: dict[str, Severity] = {"1": "info", "2": "warning", "3": "error", "4": "critical"}

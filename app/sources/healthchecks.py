@@ -10,7 +10,7 @@ from app.sources.dialect import Dialect
 from app.sources.event import Event, Status
 from app.sources.fields import instant, joined, lower, said
 from app.sources.limits import links
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 
 _STATES: dict[str, Status] = {"down": "firing", "up": "resolved"}

@@ -10,7 +10,7 @@ from app.sources.event import Event, Severity, Status
 from app.sources.fields import graded, joined, part, said
 from app.sources.limits import links, text
 from app.sources.nagios import Nagios
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 
 _SEVERITIES: dict[str, Severity] = {

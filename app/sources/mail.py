@@ -23,7 +23,7 @@ from app.sources.decode import Document, scrub
 from app.sources.dialect import Dialect
 from app.sources.event import Event, Received, Status, Unreadable
 from app.sources.limits import digest, one_line
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 
 MAX_TEXT = 20_000

@@ -11,7 +11,7 @@ from app.sources.conventions import status_of
 from app.sources.dialect import Dialect
 from app.sources.event import Event, Status
 from app.sources.fields import graded, instant, joined, lower, said
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 
 _GOOD = re.compile(r"\b(succeeded|recovery|recovered|exists?|resumed|running|ok)\b", re.IGNORECASE)

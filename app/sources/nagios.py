@@ -14,7 +14,7 @@ from app.sources.dialect import Dialect
 from app.sources.event import Event, Severity, Status
 from app.sources.fields import instant, joined, lower, part, said
 from app.sources.limits import links
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 
 STATES: dict[str, Severity] = {

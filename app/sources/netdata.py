@@ -18,7 +18,7 @@ from app.sources.dialect import Dialect
 from app.sources.event import Event, Received, Status, Unreadable
 from app.sources.fields import graded, instant, joined, lower, part, said
 from app.sources.limits import links
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 
 _NODE = re.compile(r"/nodes/([\w-]{1,100})")

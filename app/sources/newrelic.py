@@ -11,7 +11,7 @@ from app.sources.dialect import Dialect
 from app.sources.event import Event, Severity, Status
 from app.sources.fields import graded, instant, joined, listed, part, said
 from app.sources.limits import links
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 
 _ISSUE = re.compile(r"/(?:issues|redirect)/([\w-]{1,100})")

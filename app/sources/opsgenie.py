@@ -14,7 +14,7 @@ from app.sources.event import MAX_TITLE, Event, Severity
 from app.sources.fields import facts_and_words, graded, listed, part, said
 from app.sources.limits import links, one_line, text
 from app.sources.made import made_key
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 from app.sources.tags import tags
 

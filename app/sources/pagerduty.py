@@ -17,7 +17,7 @@ from app.sources.event import MAX_TITLE, Event, Reading, Received, Severity, Sta
 from app.sources.fields import facts_and_words
 from app.sources.limits import bounded, finish, fitted, links, one_line, text
 from app.sources.made import made_key
-from app.sources.rules import Places, key_of, ruled
+from app.sources.remapping import Places, key_of, remapped
 from app.sources.source import SourceSettings
 
 _STATUSES: Mapping[str, Status] = {"trigger": "firing", "acknowledge": "acknowledged", "resolve": "resolved"}
@@ -83,8 +83,8 @@ Change the host in the sender's address from `events.pagerduty.com` to that of T
         if event is None:
             return finish([], (), scrubbed=scrubbed)
         event = fitted(event)
-        if settings.rules:
-            event = ruled(event, settings, _PLACES_OF_WORDS, value, value)
+        if settings.remaps:
+            event = remapped(event, settings, _PLACES_OF_WORDS, value, value)
         return finish([event], (), scrubbed=scrubbed)
 
 

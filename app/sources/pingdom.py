@@ -10,7 +10,7 @@ from app.sources.dialect import Dialect
 from app.sources.event import Event, Severity
 from app.sources.fields import graded, instant, joined, part, said
 from app.sources.limits import links
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 from app.sources.tags import tags
 

@@ -26,7 +26,7 @@ from app.sources.decode import decode
 from app.sources.event import Event, Reading, Received, Status, Unproven, Unreadable
 from app.sources.fields import instant, joined, part, said
 from app.sources.limits import finish, fitted, links, one_line, text
-from app.sources.rules import Places, ruled
+from app.sources.remapping import Places, remapped
 from app.sources.signature import check_age
 from app.sources.source import SourceSettings, Word
 
@@ -192,7 +192,7 @@ def _events(envelope: dict[str, Any], kind: str, settings: SnsSettings, now: Mic
     if event is None:
         return []
     message = alarm if type(alarm) is dict else envelope
-    return [ruled(fitted(event), settings, _PLACES, message, envelope) if settings.rules else event]
+    return [remapped(fitted(event), settings, _PLACES, message, envelope) if settings.remaps else event]
 
 
 def _inner(message: Any) -> Any:

@@ -50,7 +50,7 @@ class SourceSettings(BaseModel):
     )
 
     @property
-    def rules(self) -> bool:
+    def remaps(self) -> bool:
         """Whether this integration reads anything otherwise than its kind does."""
         return bool(self.key or self.key_parts or self.status or self.statuses or self.severity or self.severities)
 

@@ -10,7 +10,7 @@ from app.sources.dialect import Dialect
 from app.sources.event import Event
 from app.sources.fields import graded, joined, listed, part, said
 from app.sources.limits import links
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 
 _WORDS = ("severity", "urgency", "alert_severity", "priority")

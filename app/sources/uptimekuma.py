@@ -12,7 +12,7 @@ from app.sources.dialect import Dialect
 from app.sources.event import Event, Received, Severity, Status
 from app.sources.fields import instant, joined, part, said
 from app.sources.limits import digest, links, one_line
-from app.sources.rules import Places
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 from app.sources.tags import tags
 

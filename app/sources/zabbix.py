@@ -17,7 +17,7 @@ from app.sources.conventions import status_of
 from app.sources.decode import decode
 from app.sources.event import Event, Reading, Received, Severity, Status, Unreadable
 from app.sources.limits import digest, finish, fitted, is_web, links, one_line, text
-from app.sources.rules import Places, ruled
+from app.sources.remapping import Places, remapped
 from app.sources.source import SourceSettings
 from app.sources.tags import tags
 
@@ -105,7 +105,9 @@ of it, and send to that user in the operations, recovery operations and update o
             filled = {fact for fact, said in facts.items() if not _UNFILLED.search(said)} if literal else facts
             if not _SAID.isdisjoint(filled):
                 told = _events(facts, now)
-                events += [ruled(event, settings, _PLACES, body, value) for event in told] if settings.rules else told
+                events += (
+                    [remapped(event, settings, _PLACES, body, value) for event in told] if settings.remaps else told
+                )
             elif literal:
                 events.append(_TEST)
             else:

@@ -147,20 +147,20 @@ class TestEachSource:
         scrubbed = source.read(Received(broken), settings, NOW).events
         assert [event.labels["tocsin_scrubbed"] for event in scrubbed] == ["true"] * len(plain.events)
 
-    def test_takes_the_rules_of_its_integration(self, source):
+    def test_takes_the_remapping_of_its_integration(self, source):
         """Another dedup key, and another meaning of the sender's words."""
         body, settings, _ = firing(source.kind)
         own = {"key": "=mine", "status": "=whatever", "statuses": {"Whatever": "resolved"}, "severity": "=P4"}
-        ruled = type(settings).model_validate({**settings.model_dump(mode="json"), **own})
-        for event in source.read(Received(body), ruled, NOW).events:
+        remapped = type(settings).model_validate({**settings.model_dump(mode="json"), **own})
+        for event in source.read(Received(body), remapped, NOW).events:
             assert (event.key, event.status, event.severity) == ("mine", "resolved", "info")
             assert event.expires_at is None
 
-    def test_a_rule_that_finds_nothing_changes_nothing_but_says_so(self, source):
+    def test_a_setting_that_finds_nothing_changes_nothing_but_says_so(self, source):
         body, settings, plain = firing(source.kind)
         own = {"key_parts": ["no.such.place"], "severity": "no.such.place", "status": "no.such.place"}
-        ruled = type(settings).model_validate({**settings.model_dump(mode="json"), **own})
-        reading = source.read(Received(body), ruled, NOW)
+        remapped = type(settings).model_validate({**settings.model_dump(mode="json"), **own})
+        reading = source.read(Received(body), remapped, NOW)
         assert [event[:4] for event in reading.events] == [event[:4] for event in plain.events]
         assert all("no.such.place" in event.annotations["mapping"] for event in reading.events)
 

@@ -110,7 +110,7 @@ MAPPED = GenericSettings.model_validate(
     }
 )
 UNSIGNED = SOURCES["sns"].Settings.model_validate({"verify": False})
-RULED = SourceSettings.model_validate(
+REMAPPED = SourceSettings.model_validate(
     {
         "key_parts": ["data.essentials.alertRule", "/data/essentials/alertTargetIDs/0"],
         "statuses": {"Fired": "acknowledged"},
@@ -120,7 +120,7 @@ RULED = SourceSettings.model_validate(
 
 CASES = [(kind, UNSIGNED if kind == "sns" else SOURCES[kind].Settings()) for kind in SOURCES] + [
     ("generic", MAPPED),
-    ("azure", RULED),
+    ("azure", REMAPPED),
 ]
 
 
@@ -133,7 +133,7 @@ def taken(kind, settings, received) -> float:
 
 
 @pytest.mark.timeout(1_800)
-@pytest.mark.parametrize(("kind", "settings"), CASES, ids=[*SOURCES, "generic-mapped", "azure-ruled"])
+@pytest.mark.parametrize(("kind", "settings"), CASES, ids=[*SOURCES, "generic-mapped", "azure-remapped"])
 def test_no_mutation_breaks_a_source_costs_much_or_is_remembered(kind, settings):
     """Whatever comes: an event that can be used or Unreadable, in less than 50 ms, and nothing stays behind."""
     seed, many = rounds()

@@ -1,6 +1,6 @@
 """What one integration reads otherwise than its kind does: its dedup key, and what the sender's words mean.
 
-Pure. A rule that finds nothing in a message changes nothing, and a missing key is told beside the alert: a setting may
+Pure. A setting that finds nothing in a message changes nothing, and a missing key is told beside the alert: a setting may
 never cost a page. Knows no sender.
 """
 
@@ -27,8 +27,8 @@ class Places(NamedTuple):
     severity: Lookup = ()
 
 
-def ruled(event: Event, settings: SourceSettings, places: Places, message: Any, body: Any) -> Event:
-    """The event as this integration's rules have it. Call only when there are any: `settings.rules`."""
+def remapped(event: Event, settings: SourceSettings, places: Places, message: Any, body: Any) -> Event:
+    """The event as this integration's settings have it. Call only where `settings.remaps`."""
     status = _status(event.status, settings, places, message, body)
     level, raw = severity_of(look(settings.severity or places.severity, message, body), settings)
     if level is None:
