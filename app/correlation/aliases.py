@@ -6,8 +6,6 @@ A label name is compared in lower case with `.`, `-` and `/` as `_`. Knows no se
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
-from types import MappingProxyType
 from typing import Literal
 
 Kind = Literal["service", "host", "pod", "place", "region", "namespace", "queue", "party", "check"]
@@ -40,27 +38,46 @@ _SHIPPED: dict[Kind, str] = {
     "check": "alertname alert_name rulename check monitor_name check_name",
 }
 
-SHIPPED: Mapping[str, Kind] = MappingProxyType(
-    {label: kind for kind, labels in _SHIPPED.items() for label in labels.split()}
-)
-"""Label -> kind of thing, as shipped."""
+
+class Labels(dict[str, "Named | None"]):
+    """What each label names, by the label as a sender writes it: read once, then looked up. Bounded."""
+
+    def __init__(self, table: Mapping[str, Kind | None]) -> None:
+        super().__init__()
+        self.table = table
+
+    def __missing__(self, label: str) -> Named | None:
+        if len(self) >= MAX_LABELS:
+            self.clear()
+        name = plain(label)
+        kind = self.table.get(name)
+        made = self[label] = None if kind is None else (kind, name)
+        return made
 
 
-@lru_cache(maxsize=4_096)
+Named = tuple[Kind, str]
+"""A kind of thing, and the label's name as the table has it."""
+MAX_LABELS = 4_096
+
+_BY_LABEL: dict[str, Kind] = {label: kind for kind, labels in _SHIPPED.items() for label in labels.split()}
+SHIPPED = Labels(_BY_LABEL)
+"""As shipped."""
+
+
 def plain(label: str) -> str:
     """A label's name as the table has it."""
     return label.lower().replace(".", "_").replace("-", "_").replace("/", "_")
 
 
-def table(own: Mapping[str, str]) -> dict[str, Kind | None]:
+def table(own: Mapping[str, str]) -> Labels:
     """The shipped table with a deployment's own lines over it; `ignore` takes a label out.
 
     Raises ValueError for a kind that there is not.
     """
-    merged: dict[str, Kind | None] = dict(SHIPPED)
+    merged: dict[str, Kind | None] = dict(_BY_LABEL)
     for label, word in own.items():
         kind = next((known for known in KINDS if known == word), None)
         if kind is None and word != "ignore":
             raise ValueError(f"{word!r} is no kind of thing a label can name; use one of {', '.join(KINDS)} or ignore")
         merged[plain(label)] = kind
-    return merged
+    return Labels(merged)

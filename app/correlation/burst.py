@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from app.clock import Micros
-from app.correlation.weights import BURST_WINDOW
+from app.correlation.weights import BURST_COMPONENTS, BURST_WINDOW
 
 MOST = 512
 """Alerts of one place that are remembered; of more the oldest go first."""
@@ -27,9 +27,14 @@ class Burst:
         """How many different things failed."""
         return len(self._things)
 
-    def largest(self) -> tuple[int, int]:
-        """The incident with most of them, and how many; of two equal ones the older."""
-        return min(((incident_id, len(own)) for incident_id, own in self._of.items()), key=_order)
+    def most_in_one(self) -> int | None:
+        """The incident that at least half of them belong to, if enough failed; of two such ones the older."""
+        if len(self._things) < BURST_COMPONENTS:
+            return None
+        most = max(map(len, self._of.values()))
+        if most * 2 < len(self._things):
+            return None
+        return min(incident_id for incident_id, own in self._of.items() if len(own) == most)
 
     def add(self, at: Micros, thing: str, incident_id: int) -> None:
         """A thing failed, and belongs to an incident."""
@@ -61,10 +66,6 @@ class Burst:
         _down(own, thing)
         if not own:
             del self._of[incident_id]
-
-
-def _order(one: tuple[int, int]) -> tuple[int, int]:
-    return (-one[1], one[0])
 
 
 def _up(counted: dict[str, int], thing: str) -> None:

@@ -6,6 +6,7 @@ A class is guessed from the words in a check's name; a check of no class explain
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _CLASSES: tuple[tuple[str, str], ...] = (
     ("dns", r"dns"),
@@ -35,7 +36,15 @@ EXPLAINS: dict[tuple[str, str], float] = {
 }
 """(cause, effect) -> weight, where both are in one place (network: in one region)."""
 
+NEAR: dict[str, tuple[tuple[str, str, str, float], ...]] = {
+    one: tuple((*pair, pair[pair[0] == one], value) for pair, value in EXPLAINS.items() if one in pair)
+    for pair in EXPLAINS
+    for one in pair
+}
+"""Of each class: (cause, effect, the other of the two, weight)."""
 
+
+@lru_cache(maxsize=4_096)
 def cause(check: str) -> str:
     """The class of a check; empty for one of no class. The first class whose words occur in it."""
     for name, words in _PATTERNS:

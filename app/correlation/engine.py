@@ -7,7 +7,7 @@ Same memberships in the same order, same answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from app.clock import Micros
@@ -75,10 +75,11 @@ def decide(
     state.count(seen, now)
     if best is None:
         return Placement(live.id, True, "first", _alone(rated, factor), 0.0, 1)
-    merges = _merges(state, live, rated[1:], now) if not old_news else ()
+    merges = _merges(state, live, rated[1:], now) if len(rated) > 1 and not old_news else ()
     kept = state.live[merges[-1].into] if merges else live
-    name = best.evidence[0].name
-    return Placement(kept.id, False, name, sentence(best), best.score, len(kept.components), merges)
+    evidence = best.evidence
+    said = sentence(best.score, evidence)
+    return Placement(kept.id, False, evidence[0].name, said, best.score, len(kept.components), merges)
 
 
 def foresee(state: State, facets: Facets, scope: int, now: Micros, *, graph: Graph = NO_GRAPH) -> Match | None:
@@ -90,27 +91,24 @@ def foresee(state: State, facets: Facets, scope: int, now: Micros, *, graph: Gra
     return rated[0] if rated and rated[0].score >= weights.ENOUGH else None
 
 
-def sentence(match: Match) -> str:
+def sentence(score: float, evidence: Sequence[Evidence]) -> str:
     """The top reasons, in one sentence."""
-    return f"{match.score:.2f}: " + "; ".join(piece.sentence for piece in match.evidence[:TOP])
+    return f"{score:.2f}: {'; '.join([piece.sentence for piece in evidence[:TOP]])}"
 
 
 def _alone(rated: list[Match], factor: float) -> str:
     if not rated:
         return "nothing that is open has anything in common with it"
     nearest = rated[0]
-    return f"nothing is near enough: the nearest incident has {nearest.score * factor:.2f} of {weights.ENOUGH:.2f}" + (
-        f" ({_first(nearest.evidence)})" if nearest.evidence else ""
+    return (
+        f"nothing is near enough: the nearest incident has {nearest.score * factor:.2f} of {weights.ENOUGH:.2f} "
+        f"({nearest.evidence[0].sentence})"
     )
-
-
-def _first(evidence: tuple[Evidence, ...]) -> str:
-    return evidence[0].sentence
 
 
 def _merges(state: State, live: Live, others: list[Match], now: Micros) -> tuple[Merge, ...]:
     made: list[Merge] = []
-    for match in others[:4]:
+    for match in others:
         other = state.live.get(match.incident_id)
         if other is None or match.score < weights.STRONG or not _young(live, other, now):
             continue
@@ -120,7 +118,7 @@ def _merges(state: State, live: Live, others: list[Match], now: Micros) -> tuple
         if ties >= needed:
             into, gone = sorted((live, other), key=_seniority)
             state.merge(into, gone)
-            made.append(Merge(into.id, gone.id, f"{ties} alerts tie them: {sentence(match)}"))
+            made.append(Merge(into.id, gone.id, f"{ties} alerts tie them: {sentence(match.score, match.evidence)}"))
             live = into
     return tuple(made)
 

@@ -7,11 +7,12 @@ it: hosts lose domain and port, pods lose their hashes, meshes and proxies lose 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from app.correlation import causes
-from app.correlation.aliases import SHIPPED, Kind, plain
+from app.correlation.aliases import SHIPPED, Kind, Labels
 from app.sources.event import Event
 
 MAX_NAME = 120
@@ -19,6 +20,8 @@ MAX_NAMES = 24
 MAX_WORDS = 24
 """Entities and words of text that are kept of one alert: what one hostile message can cost is bounded."""
 MAX_TEXT = 600
+READ = 2_048
+"""Labels of a kind, and texts, whose reading is remembered: in a storm the same come again and again."""
 
 _RANK = {"critical": 2, "error": 2, "warning": 1, "info": 0, "none": 0}
 
@@ -44,11 +47,12 @@ class Said(NamedTuple):
 
     label: str
     value: str
-    labels: Mapping[str, str]
     place: str
+    ingress: bool
+    """Whether the alert has a label of that name."""
 
 
-Reader = Callable[[Said], Iterable[str]]
+Reader = Callable[[Said], tuple[str, ...]]
 
 _EXPORTERS = frozenset(
     [
@@ -108,9 +112,7 @@ _ENVOY = re.compile(r"(?:in|out)bound\|\d*\|[^|]*\|([^.]+)")
 _EDGES = re.compile(r"^(?:be|fe|backend|frontend|svc)_|@[a-z]+$|-(?:http|https|grpc|tcp|\d{2,5})(?=@|$)")
 
 
-def facets(
-    event: Event, key: str, sender: str, service: str = "", aliases: Mapping[str, Kind | None] = SHIPPED
-) -> Facets:
+def facets(event: Event, key: str, sender: str, service: str = "", aliases: Labels = SHIPPED) -> Facets:
     """What an event says about itself.
 
     `sender` stands in for a place that no label names; `service` (whose integration this is) for an alert that names
@@ -118,17 +120,17 @@ def facets(
     """
     said: dict[Kind, list[tuple[str, str]]] = {}
     for label, value in event.labels.items():
-        kind = aliases.get(plain(label))
-        if kind is not None and len(value) <= MAX_NAME and (tidy := value.strip().lower()) and tidy not in _GENERIC:
-            said.setdefault(kind, []).append((plain(label), tidy))
-    region = _first(said, "region")
-    place = _first(said, "place") or region or sender.lower()
+        known = aliases[label]
+        if known is not None and len(value) <= MAX_NAME and (tidy := value.strip().lower()) and tidy not in _GENERIC:
+            said.setdefault(known[0], []).append((known[1], tidy))
+    region, cluster = _first(said, "region"), _first(said, "place")
+    place = cluster or region or sender.lower()
     names: dict[str, None] = {}
-    for named_kind, read in _READERS:
-        for label, value in said.get(named_kind, ()):
-            found = read(Said(label, value, event.labels, place)) if read else (f"{named_kind}:{value}",)
-            names |= dict.fromkeys(found)
-    words = _words(event)
+    for kind, read in _READERS:
+        for label, value in said.get(kind, ()):
+            found = read(Said(label, value, place, "ingress" in event.labels)) if read else (f"{kind}:{value}",)
+            for name in found:
+                names[name] = None
     if not names and service:
         names[f"service:{service.lower()}"] = None
     check = _check(_first(said, "check") or event.title.lower(), names)
@@ -138,9 +140,9 @@ def facets(
         _RANK[event.severity],
         causes.cause(check),
         place,
-        region or ("" if _first(said, "place") else place),
+        region or ("" if cluster else place),
         tuple(names)[:MAX_NAMES],
-        tuple(word for word in words if word not in check.split())[:MAX_WORDS],
+        _words(event, check),
         service.lower(),
     )
 
@@ -150,67 +152,56 @@ def named(entity: str) -> str:
     return entity.partition(":")[2]
 
 
-def component(names: tuple[str, ...], place: str) -> str:
-    """The one thing of an alert that fails: its service there, else its host, else whatever it names first."""
-    for prefix in ("service:", "host:", "ip:", "pod:", "queue:", "party:"):
-        for name in names:
-            if name.startswith(prefix):
-                return f"{name}@{place}" if prefix == "service:" else name
-    return names[0] if names else f"place:{place}"
-
-
 def _first(said: Mapping[Kind, list[tuple[str, str]]], kind: Kind) -> str:
     return said[kind][0][1] if kind in said else ""
 
 
 def _check(name: str, names: Mapping[str, None]) -> str:
     """The name of what was checked, without what it was checked on: equal for the same rule on two hosts."""
-    own = {named(entity) for entity in names}
-    kept = (word for word in name[:200].split() if word not in own and not _IP.search(word))
+    own = {entity.partition(":")[2] for entity in names}
+    kept = [word for word in name[:200].split() if word not in own and not ("." in word and _IP.search(word))]
     return " ".join(kept) or name[:200]
 
 
-def _service(said: Said) -> Iterator[str]:
+@lru_cache(maxsize=READ)
+def _service(said: Said) -> tuple[str, ...]:
     label, value = said.label, said.value
     if label in {"job", "exported_job"} and (value in _EXPORTERS or value.endswith(("-exporter", "_exporter"))):
-        return
+        return ()
     if label == "job_name":
         value = _JOB_RUN.sub("", value)
     if match := _ENVOY.match(value):
         value = match[1]
     value = _EDGES.sub("", _EDGES.sub("", value))
     value = value.removesuffix(f"-{said.place}").rpartition("/")[2]
-    if value and value not in _GENERIC and not value.isdigit():
-        yield f"service:{value}"
+    return (f"service:{value}",) if value and value not in _GENERIC and not value.isdigit() else ()
 
 
-def _host(said: Said) -> Iterator[str]:
+@lru_cache(maxsize=READ)
+def _host(said: Said) -> tuple[str, ...]:
     value = said.value
     if "://" in value:
         # A probe: what is asked is a service, named by its address.
         host = value.partition("://")[2].partition("/")[0].partition(":")[0]
-        yield f"service:{host.partition('.')[0]}" if not _IP.fullmatch(host) else f"ip:{host}"
-        return
-    if said.label == "host" and "ingress" in said.labels:
-        return
+        return (f"service:{host.partition('.')[0]}" if not _IP.fullmatch(host) else f"ip:{host}",)
+    if said.label == "host" and said.ingress:
+        return ()
     value = value.partition(":")[0]
     if _IP.fullmatch(value):
-        yield f"ip:{value}"
-    elif short := value.partition(".")[0]:
-        if short in _GENERIC or short.isdigit():
-            return
-        yield f"host:{short}"
-        if (stem := _ORDINAL.sub("", short)) != short:
-            yield f"group:{stem}"
+        return (f"ip:{value}",)
+    short = value.partition(".")[0]
+    if not short or short in _GENERIC or short.isdigit():
+        return ()
+    stem = _ORDINAL.sub("", short)
+    return (f"host:{short}", f"group:{stem}") if stem != short else (f"host:{short}",)
 
 
-def _pod(said: Said) -> Iterator[str]:
+@lru_cache(maxsize=READ)
+def _pod(said: Said) -> tuple[str, ...]:
     value = said.value
-    yield f"pod:{value}"
     owner = _HASHES.sub("", value)
     owner = owner if owner != value else _ORDINAL.sub("", value)
-    if owner and owner != value:
-        yield f"service:{owner}"
+    return (f"pod:{value}", f"service:{owner}") if owner and owner != value else (f"pod:{value}",)
 
 
 _READERS: tuple[tuple[Kind, Reader | None], ...] = (
@@ -224,13 +215,22 @@ _READERS: tuple[tuple[Kind, Reader | None], ...] = (
 """How a value of each kind becomes entities; None: as it is. In the order in which entities are named."""
 
 
-def _words(event: Event) -> list[str]:
-    texts = [event.title, event.annotations.get("description", ""), event.annotations.get("summary", "")]
+def _words(event: Event, check: str) -> tuple[str, ...]:
+    said, own = event.annotations, check.split()
     found: dict[str, None] = {}
-    for text in texts:
-        for word in _WORD.findall(text[:MAX_TEXT].lower()):
-            if len(word) >= 4 and word not in _GENERIC and not word.replace(".", "").isdigit():
-                found[word] = None
-                if "." in word:
-                    found[word.partition(".")[0]] = None
-    return list(found)
+    for text in (event.title, said.get("description"), said.get("summary")):
+        if text:
+            found |= _words_of(text[:MAX_TEXT])
+    return tuple([word for word in found if word not in own][:MAX_WORDS])
+
+
+@lru_cache(maxsize=READ)
+def _words_of(text: str) -> dict[str, None]:
+    """The words of a text that may be names, in their order. Texts come again: a rule says the same of many things."""
+    found: dict[str, None] = {}
+    for word in _WORD.findall(text.lower()):
+        if len(word) >= 4 and word not in _GENERIC and not word.replace(".", "").isdigit():
+            found[word] = None
+            if "." in word:
+                found[word.partition(".")[0]] = None
+    return found

@@ -16,6 +16,8 @@ class Near(NamedTuple):
     """A service near another."""
 
     name: str
+    anywhere: str
+    """Its entity, wherever it runs."""
     weight: Weight
     words: str
     """A sentence with places for the alert's service and the other."""
@@ -42,13 +44,13 @@ class Graph:
 def _near(one: str, out: Mapping[str, list[str]], back: Mapping[str, list[str]]) -> tuple[Near, ...]:
     found: dict[str, Near] = {}
     for other in out.get(one, ()):
-        found[other] = Near(other, weights.CALLS, "{} calls {}")
+        found[other] = Near(other, f"service:{other}", weights.CALLS, "{} calls {}")
     for other in back.get(one, ()):
-        found.setdefault(other, Near(other, weights.CALLED_BY, "{} is called by {}"))
+        found.setdefault(other, Near(other, f"service:{other}", weights.CALLED_BY, "{} is called by {}"))
     for middle in list(found):
         for other in (*out.get(middle, ()), *back.get(middle, ())):
             if other != one:
-                found.setdefault(other, Near(other, weights.TWO_HOPS, "{} is two calls from {}"))
+                found.setdefault(other, Near(other, f"service:{other}", weights.TWO_HOPS, "{} is two calls from {}"))
     return tuple(found.values())[:MAX_NEAR]
 
 

@@ -53,4 +53,4 @@ class Live:
 
     def lives_in(self, region: str) -> float:
         """Locality: the share of its components in `region`, twice, at most 1."""
-        return min(1.0, 2.0 * self.regions.get(region, 0) / max(1, len(self.components)))
+        return min(1.0, 2.0 * self.regions.get(region, 0) / (len(self.components) or 1))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections.abc import Iterable
 from math import exp
 
 from app.clock import Micros
+from app.correlation.recent import Recent
 from app.correlation.weights import RATE_LEAST, RATE_TAU
 
 MAX_RATES = 200_000
-"""Entities whose rate is remembered; beyond it the one that was seen longest ago is forgotten."""
+"""Entities whose rate is remembered; beyond half of it those that were seen longest ago are forgotten."""
 
 
 class Rates:
     """Alerts an entity, weighted by how long ago they came (time constant `RATE_TAU`)."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, tuple[float, Micros]] = OrderedDict()
+        self._known: Recent[tuple[float, Micros]] = Recent(MAX_RATES)
         self._since: Micros | None = None
 
     def __len__(self) -> int:
@@ -31,14 +32,20 @@ class Rates:
         watched = min(RATE_TAU, max(RATE_LEAST, now - (self._since or now)))
         return count * exp((at - now) / RATE_TAU) / watched
 
-    def count(self, entity: str, now: Micros) -> None:
-        """One alert of `entity` came."""
+    def count(self, entities: Iterable[str], now: Micros) -> None:
+        """One alert came that has these entities."""
         if self._since is None:
             self._since = now
-        known = self._known.pop(entity, None)
-        self._known[entity] = (1.0 if known is None else known[0] * exp((known[1] - now) / RATE_TAU) + 1.0, now)
-        if len(self._known) > MAX_RATES:
-            self._known.popitem(last=False)
+        young, old = self._known.young, self._known.old
+        first = (1.0, now)
+        for entity in entities:
+            known = young.get(entity) or old.get(entity)
+            if known is None:
+                young[entity] = first
+            else:
+                count, at = known
+                young[entity] = ((count if at == now else count * exp((at - now) / RATE_TAU)) + 1.0, now)
+        self._known.age()
 
 
 def surprise(rate: float, age: Micros) -> float:

@@ -6,44 +6,75 @@ Pieces of evidence are taken as independent chances: together 1 - prod(1 - w). O
 
 from __future__ import annotations
 
+from itertools import islice
 from math import exp
+from operator import itemgetter
 from typing import NamedTuple
 
 from app.clock import SECOND, Micros
 from app.correlation import weights
-from app.correlation.causes import EXPLAINS
+from app.correlation.causes import NEAR
 from app.correlation.entities import named
 from app.correlation.graph import NO_GRAPH, Graph
 from app.correlation.live import Live
 from app.correlation.rates import surprise
-from app.correlation.state import Seen, State
+from app.correlation.state import MOST_HAVING, Seen, State
 from app.correlation.weights import Weight
 
+
+class Kind(NamedTuple):
+    """One way in which an alert and an incident can have something in common."""
+
+    value: float
+    full: Micros
+    lasts: Micros
+    """For how long after it came into the incident it counts at all."""
+    identity: bool
+    family: str
+    """Of one family only the strongest counts."""
+    name: str
+    words: str
+    """A sentence, with a place for each thing that it is about."""
+
+
+def _kind(weight: Weight, family: str, name: str, words: str) -> Kind:
+    lasts = weights.IDENTITY_FOR if weight.identity else weights.NEW_COMPONENT_FOR
+    return Kind(weight.value, weight.full, lasts, weight.identity, family, name, words)
+
+
+def _same(kind: str, family: str, words: str) -> Kind:
+    return _kind(weights.WEIGHTS[kind], family, f"same_{kind}", words)
+
+
+_FOR_EVER: Micros = 1 << 62
+_SAME_ALERT = _kind(weights.SAME_ALERT, "thing", "same_alert", "the same alert again")._replace(lasts=_FOR_EVER)
 _SAME = {
-    "pod": "the same pod {}",
-    "at": "the same service {}",
-    "host": "the same host {}",
-    "ip": "the same host {}",
-    "queue": "the same queue {}",
-    "party": "the same third party {}",
-    "group": "a host of the same group {}",
-    "service": "the same service {} elsewhere",
-    "check": "the same check {}",
-    "checkat": "the same check {}",
-    "namespace": "the same namespace {}",
+    "pod": _same("pod", "thing", "the same pod {}"),
+    "at": _same("at", "thing", "the same service {}"),
+    "host": _same("host", "thing", "the same host {}"),
+    "ip": _same("ip", "thing", "the same host {}"),
+    "queue": _same("queue", "queue", "the same queue {}"),
+    "party": _same("party", "party", "the same third party {}"),
+    "group": _same("group", "thing", "a host of the same group {}"),
+    "service": _same("service", "thing", "the same service {} elsewhere"),
+    "namespace": _same("namespace", "namespace", "the same namespace {}"),
 }
-_FAMILY = {"pod": "thing", "at": "thing", "host": "thing", "ip": "thing", "group": "thing", "service": "thing"}
-_FAMILY |= {"check": "check", "checkat": "check", "queue": "queue", "party": "party", "namespace": "namespace"}
-
-
-_CIRCUMSTANCE = frozenset({"check", "nearby"})
-"""What never joins alerts of two services that somebody declared as two."""
-
+_CHECK_HERE = _same("checkat", "check", "the same check in {}")._replace(name="same_check")
+_CHECK = _same("check", "check", "the same check")
+_NAMES_MEMBER = _kind(weights.NAMES_MEMBER, "named", "names_member", "names {}")
+_NAME_SAME = _kind(weights.NAME_SAME, "named", "name_same", "both name {}")
+_NAMED_BY_MEMBER = _kind(weights.NAMED_BY_MEMBER, "named", "named_by_member", "an alert there names {}")
+_CAUSE_WORDS = "{} trouble explains {} trouble in {}"
+_AFTER_WORDS = "{} s after its last alert in {}"
+_BURST_WORDS = "{} things of {} failed within 2 min, most of them here"
 
 LEAST = 0.02
 """Evidence that is worth less is none."""
-MOST = 8
+MOST = 5
 """Incidents that are answered: the best is joined, the next few may be merged with it."""
+
+Piece = tuple[float, str, str, tuple[object, ...]]
+"""Evidence as it is collected: most of it speaks for incidents that are not chosen, and is never told."""
 
 
 class Evidence(NamedTuple):
@@ -51,7 +82,16 @@ class Evidence(NamedTuple):
 
     value: float
     name: str
-    sentence: str
+    words: str
+    about: tuple[object, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        return self.words.format(*self.about)
+
+
+_worth = itemgetter(0)
 
 
 class Match(NamedTuple):
@@ -59,161 +99,175 @@ class Match(NamedTuple):
 
     incident_id: int
     score: float
-    evidence: tuple[Evidence, ...]
-    """The strongest first."""
+    pieces: tuple[Piece, ...]
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        """The strongest first."""
+        return [Evidence(*piece) for piece in sorted(self.pieces, key=_worth, reverse=True)]
+
+
+class _Stand:
+    """An incident as it stands to the alert: whether it may take it, and what speaks for it, by family."""
+
+    __slots__ = ("free", "live", "owned", "pieces", "share")
+
+    def __init__(self, live: Live, seen: Seen, scope: int) -> None:
+        self.live = live
+        self.free = live.scope == scope and not live.sealed
+        # What a check's name and the time say never joins alerts of two services that somebody declared as two.
+        self.owned = self.free and seen.facets.owner in live.owners
+        self.share = live.lives_in(seen.region) if len(live.components) >= weights.MANY_COMPONENTS else 1.0
+        self.pieces: dict[str, Piece] = {}
+
+    def add(self, family: str, piece: Piece) -> None:
+        known = self.pieces.get(family)
+        if piece[0] >= LEAST and (known is None or known[0] < piece[0]):
+            self.pieces[family] = piece
 
 
 def matches(state: State, seen: Seen, scope: int, now: Micros, graph: Graph = NO_GRAPH) -> list[Match]:
     """The live incidents of the scope for which most speaks, the likeliest first; of two equal ones the older."""
-    found: dict[int, dict[str, Evidence]] = {}
-    collect = _Collector(state, seen, scope, now, found)
-    collect.same_things()
-    collect.mentions()
-    collect.calls(graph)
-    collect.causes()
-    collect.nearby()
+    stands = _Stands(state, seen, scope, now)
+    stands.collect(graph)
     rated = []
-    for incident_id, evidence in found.items():
-        doubt = 1.0
-        for piece in evidence.values():
-            doubt *= 1.0 - piece.value
-        rated.append((doubt, incident_id))
+    for incident_id, stand in stands.items():
+        if stand.pieces:
+            doubt = 1.0
+            for piece in stand.pieces.values():
+                doubt *= 1.0 - piece[0]
+            rated.append((doubt, incident_id))
     rated.sort()
-    return [Match(one, 1.0 - doubt, _strongest_first(found[one])) for doubt, one in rated[:MOST]]
+    return [Match(one, 1.0 - doubt, tuple(stands[one].pieces.values())) for doubt, one in rated[:MOST]]
 
 
-def _strongest_first(evidence: dict[str, Evidence]) -> tuple[Evidence, ...]:
-    return tuple(sorted(evidence.values(), key=lambda piece: -piece.value))
+class _Stands(dict[int, _Stand]):
+    """The incidents that were looked at for one alert, by id, each with what speaks for it."""
 
+    __slots__ = ("here", "index", "now", "scope", "seen", "state")
 
-class _Collector:
-    """Gathers evidence for one alert."""
-
-    def __init__(
-        self, state: State, seen: Seen, scope: int, now: Micros, found: dict[int, dict[str, Evidence]]
-    ) -> None:
+    def __init__(self, state: State, seen: Seen, scope: int, now: Micros) -> None:
         self.state = state
+        self.index = state.index
         self.seen = seen
         self.scope = scope
         self.now = now
-        self.found = found
+        self.here = self._having(seen.here)
+
+    def __missing__(self, incident_id: int) -> _Stand:
+        made = self[incident_id] = _Stand(self.state.live[incident_id], self.seen, self.scope)
+        return made
+
+    def collect(self, graph: Graph) -> None:
+        """All that speaks for live incidents."""
+        self.same_things()
+        self.mentions()
+        if graph is not NO_GRAPH:
+            self.calls(graph)
+        if self.seen.facets.cause in NEAR:
+            self.causes()
+        self.nearby()
 
     def same_things(self) -> None:
         """Entities that an incident has too."""
-        facets = self.seen.facets
-        self._by_entity(f"key:{facets.key}", weights.SAME_ALERT, "thing", "same_alert", "the same alert again")
-        for entity in self.seen.entities:
-            kind, _, name = entity.partition(":")
-            weight = weights.WEIGHTS.get(kind)
-            if weight is not None:
-                self._by_entity(entity, weight, _FAMILY[kind], f"same_{kind}", _SAME[kind].format(name))
-        self._by_entity(
-            f"checkat:{facets.check}@{facets.place}",
-            weights.WEIGHTS["checkat"],
-            "check",
-            "same_check",
-            f"the same check in {facets.place}",
-        )
-        self._by_entity(f"check:{facets.check}", weights.WEIGHTS["check"], "check", "same_check", "the same check")
+        index = self.index
+        alert, check, check_here = self.seen.keys[:3]
+        if alert in index:
+            self._by_entity(alert, _SAME_ALERT)
+        for entity, name in self.seen.entities.items():
+            if entity in index:
+                self._by_entity(entity, _SAME[entity.partition(":")[0]], name)
+        if check_here in index:
+            self._by_entity(check_here, _CHECK_HERE, self.seen.facets.place)
+        if check in index:
+            self._by_entity(check, _CHECK)
 
     def mentions(self) -> None:
         """Text that names a member, members whose text names this, texts that name the same."""
+        index = self.index
         for mention in self.seen.mentions:
-            name = named(mention)
-            self._by_entity(mention, weights.NAMES_MEMBER, "named", "names_member", f"names {name}")
-            self._by_entity(f"says:{mention}", weights.NAME_SAME, "named", "name_same", f"both name {name}")
-        for entity in self.seen.entities:
-            if not entity.startswith(("at:", "group:", "namespace:", "pod:")):
-                said = f"an alert there names {named(entity)}"
-                self._by_entity(f"says:{entity}", weights.NAMED_BY_MEMBER, "named", "named_by_member", said)
+            if mention in index:
+                self._by_entity(mention, _NAMES_MEMBER, named(mention))
+            if (said := f"says:{mention}") in index:
+                self._by_entity(said, _NAME_SAME, named(mention))
+        for entity, name in self.seen.entities.items():
+            if (said := f"says:{entity}") in index:
+                self._by_entity(said, _NAMED_BY_MEMBER, name)
 
     def calls(self, graph: Graph) -> None:
         """Services that call each other, by a declared graph."""
-        for entity in self.seen.entities:
+        for entity, name in self.seen.entities.items():
             if entity.startswith("service:"):
-                for other, weight, words in graph.near(named(entity)):
-                    said = words.format(named(entity), other)
-                    here = f"at:{other}@{self.seen.facets.place}"
-                    self._by_entity(here, weight, "calls", "calls", said)
-                    self._by_entity(f"service:{other}", weight, "calls", "calls", said)
+                for other, anywhere, weight, words in graph.near(name):
+                    if anywhere in self.index:
+                        kind = _kind(weight, "calls", "calls", words)
+                        self._by_entity(f"at:{other}@{self.seen.facets.place}", kind, name, other)
+                        self._by_entity(anywhere, kind, name, other)
 
     def causes(self) -> None:
         """A class of checks that explains another, or is explained by it, in the same place."""
-        facets = self.seen.facets
-        if not facets.cause:
-            return
-        for (cause, effect), value in EXPLAINS.items():
-            if facets.cause not in (cause, effect):
-                continue
-            other = effect if facets.cause == cause else cause
-            where = self.seen.region if cause == "network" else facets.place
-            index = f"region:{where}" if cause == "network" else f"place:{where}"
-            rate = self.state.rates.per_micro(f"cause:{other}@{facets.place}", self.now)
-            for incident_id in self.state.having(index):
-                live = self.state.live[incident_id]
-                last = live.causes.get((other, where))
-                if last is None:
+        place = self.seen.facets.place
+        for cause, effect, other, value in NEAR[self.seen.facets.cause]:
+            where = self.seen.region if cause == "network" else place
+            rate = None
+            for stand in self._having(f"region:{where}") if cause == "network" else self.here:
+                last = stand.live.causes.get((other, where))
+                if last is None or not stand.free or self.now - last > weights.NEW_COMPONENT_FOR:
                     continue
+                if rate is None:
+                    rate = self.state.rates.per_micro(f"cause:{other}@{place}", self.now)
                 age = self.now - last
-                worth = value * _fade(age, weights.CAUSE_FULL) * surprise(rate, age)
-                said = f"{cause} trouble explains {effect} trouble in {where}"
-                self._add(live, "cause", worth, "cause", said, last, identity=False)
+                worth = value * _fade(age, weights.CAUSE_FULL) * surprise(rate, age) * stand.share
+                stand.add("cause", (worth, "cause", _CAUSE_WORDS, (cause, effect, where)))
 
     def nearby(self) -> None:
         """Just after the last alert of the place; in a burst of the place, with most of it."""
         place = self.seen.facets.place
         rate = self.state.rates.per_micro(f"place:{place}", self.now)
-        owner = self.seen.facets.owner
-        oldest = self.now - 6 * weights.JUST_AFTER.full
-        for incident_id in self.state.having(f"place:{place}"):
-            live = self.state.live[incident_id]
-            at = live.places[place]
-            if at < oldest or owner not in live.owners:
+        value, full, _ = weights.JUST_AFTER
+        for stand in self.here:
+            age = self.now - stand.live.places[place]
+            if not stand.owned or age > 6 * full:
                 continue
-            age = self.now - at
-            worth = weights.JUST_AFTER.value * _fade(age, weights.JUST_AFTER.full) * surprise(rate, age)
+            worth = value * _fade(age, full) * surprise(rate, age)
             if worth >= LEAST:
-                said = f"{age // SECOND} s after its last alert in {place}"
-                self._add(live, "nearby", worth, "just_after", said, at, identity=False)
+                stand.add("nearby", (worth * stand.share, "just_after", _AFTER_WORDS, (age // SECOND, place)))
         self._burst(place)
 
     def _burst(self, place: str) -> None:
         burst = self.state.bursts.get(place)
-        if burst is None or burst.things < weights.BURST_COMPONENTS:
+        if burst is None:
             return
-        largest, own = burst.largest()
-        live = self.state.live.get(largest)
-        if live is not None and own * 2 >= burst.things:
-            said = f"{burst.things} things of {place} failed within 2 min, most of them here"
-            self._add(live, "nearby", weights.BURST.value, "burst", said, self.now, identity=False)
+        burst.passes_to(self.now)
+        largest = burst.most_in_one()
+        if largest is None or largest not in self.state.live:
+            return
+        stand = self[largest]
+        if stand.owned:
+            piece = (weights.BURST.value * stand.share, "burst", _BURST_WORDS, (burst.things, place))
+            stand.add("nearby", piece)
 
-    def _by_entity(self, entity: str, weight: Weight, family: str, name: str, said: str) -> None:
-        for incident_id in self.state.having(entity):
-            live = self.state.live[incident_id]
-            member = live.members[entity]
-            age = self.now - member.last
-            worth = weight.value * _fade(age, weight.full) * surprise(member.rate, age)
-            self._add(live, family, worth, name, said, member.first, identity=weight.identity or name == "same_alert")
+    def _by_entity(self, entity: str, kind: Kind, *about: object) -> None:
+        value, full, lasts, identity, family, name, words = kind
+        now = self.now
+        for stand in self._having(entity):
+            if not (stand.owned if family == "check" else stand.free):
+                continue
+            member = stand.live.members[entity]
+            if now - member.first > lasts:
+                continue
+            age = now - member.last
+            worth = value if age <= full else value * exp((full - age) / full)
+            if age:
+                worth *= surprise(member.rate, age)
+            stand.add(family, (worth if identity else worth * stand.share, name, words, about))
 
-    def _add(
-        self, live: Live, family: str, worth: float, name: str, said: str, since: Micros, *, identity: bool
-    ) -> None:
-        if live.scope != self.scope or live.sealed:
-            return
-        if family in _CIRCUMSTANCE and self.seen.facets.owner not in live.owners:
-            return
-        joined = self.now - since
-        if name == "same_alert":
-            pass
-        elif joined > (weights.IDENTITY_FOR if identity else weights.NEW_COMPONENT_FOR):
-            return
-        if not identity and len(live.components) >= weights.MANY_COMPONENTS:
-            worth *= live.lives_in(self.seen.region)
-        if worth < LEAST:
-            return
-        evidence = self.found.setdefault(live.id, {})
-        if family not in evidence or evidence[family].value < worth:
-            evidence[family] = Evidence(worth, name, said)
+    def _having(self, entity: str) -> list[_Stand]:
+        """The incidents that an entity came into last."""
+        having = self.index.get(entity)
+        if having is None:
+            return []
+        return [self[one] for one in islice(reversed(having), MOST_HAVING)]
 
 
 def _fade(age: Micros, full: Micros) -> float:

@@ -5,7 +5,7 @@ Knows no evidence: what speaks for what is app/correlation's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 
 from sqlalchemy import text
@@ -56,15 +56,20 @@ async def _place(
     left = [(one, facets_of(one, view)) for one in waiting]
     for _ in range(ROUNDS):
         decided = [(one, said, _decide(remembered, view, one, said, work.now, tx.new_id)) for one, said in left]
-        wanted = {number for _, _, placement in decided for number in _concerned(placement)}
-        loaded |= await ledger.load(tx, wanted - set(loaded) - set(new), lock=True)
+        loaded |= await ledger.load(tx, _concerned(decided) - loaded.keys() - new.keys(), lock=True)
         left = []
         for one, said, placement in decided:
-            if not _stands(placement, loaded, new):
+            if placement.opened:
+                opens = placement.incident_id
+                new[opens] = joining.open_for(work, one, opens, placement.sentence)
+            elif incident := _may_take(placement, loaded, new):
+                for made in placement.merges:
+                    await _merge(tx, work, made, loaded, new)
+                joining.join(work, incident, one, placement.name, placement.sentence, placement.components)
+            else:
                 remembered.state.drop(placement.incident_id)
                 left.append((one, said))
                 continue
-            await _apply(tx, work, one, placement, loaded, new)
             body = memory.body_of(one.inlet.scope, said, placement.merges)
             rows.append((first + len(rows), work.now, placement.incident_id, one.row["id"], body))
         if not left:
@@ -110,7 +115,9 @@ async def foresee(
         among = engine.decide(scratch, facets, one.inlet.scope, work.now, new_id, graph=config.graph)
         best = match if match and attracts(loaded[match.incident_id]) else None
         if best and (among.opened or best.score >= among.score):
-            joining.join(work, loaded[best.incident_id], one, best.evidence[0].name, engine.sentence(best))
+            evidence = best.evidence
+            because = engine.sentence(best.score, evidence)
+            joining.join(work, loaded[best.incident_id], one, evidence[0].name, because)
             joined[among.incident_id] = best.incident_id
         elif among.opened:
             new[among.incident_id] = joining.open_for(work, one, among.incident_id, among.sentence)
@@ -134,39 +141,28 @@ def _decide(remembered: Memory, view: View, one: Waiting, said: Facets, now: Mic
     )
 
 
-def _concerned(placement: Placement) -> set[int]:
-    merged = {number for one in placement.merges for number in (one.into, one.gone)}
-    return merged if placement.opened else merged | {placement.incident_id}
+def _concerned(decided: Iterable[tuple[Waiting, Facets, Placement]]) -> set[int]:
+    """The incidents that placements speak of and do not open."""
+    wanted = set()
+    for _, _, placement in decided:
+        if not placement.opened:
+            wanted.add(placement.incident_id)
+        for merged in placement.merges:
+            wanted |= {merged.into, merged.gone}
+    return wanted
 
 
-def _stands(placement: Placement, loaded: Mapping[int, Incident], new: Mapping[int, Incident]) -> bool:
-    """Whether the incident it is to join may be joined: it is open, or recovered by itself."""
-    if placement.opened:
-        return True
-    incident = loaded.get(placement.incident_id) or new.get(placement.incident_id)
-    return incident is not None and attracts(incident) and (not incident.pinned or placement.name == "pinned")
+def _may_take(placement: Placement, loaded: Mapping[int, Incident], new: Mapping[int, Incident]) -> Incident | None:
+    """The incident an alert is to join, if it may be joined: it is open, or recovered by itself."""
+    incident = new.get(placement.incident_id) or loaded.get(placement.incident_id)
+    if incident is None or not attracts(incident) or (incident.pinned and placement.name != "pinned"):
+        return None
+    return incident
 
 
 def attracts(incident: Incident) -> bool:
     """Whether an incident may take alerts: one that a person ended is over."""
     return incident.state in OPEN_STATES or (incident.state == "resolved" and incident.resolution == "recovered")
-
-
-async def _apply(
-    tx: Writing,
-    work: Work,
-    one: Waiting,
-    placement: Placement,
-    loaded: Mapping[int, Incident],
-    new: dict[int, Incident],
-) -> None:
-    if placement.opened:
-        new[placement.incident_id] = joining.open_for(work, one, placement.incident_id, placement.sentence)
-        return
-    for made in placement.merges:
-        await _merge(tx, work, made, loaded, new)
-    incident = new.get(placement.incident_id) or loaded[placement.incident_id]
-    joining.join(work, incident, one, placement.name, placement.sentence, placement.components)
 
 
 async def _merge(

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.clock import SECOND, Micros
-from app.correlation.aliases import SHIPPED, Kind, table
+from app.correlation.aliases import SHIPPED, Labels, table
 from app.correlation.graph import NO_GRAPH, Graph
 from app.dedup.memory import Memory
 from app.dedup.tables import integration_keys
@@ -67,7 +67,7 @@ class View:
     """What alerts have from each service: the way in of no sender."""
     rules: Rulebook = field(default_factory=Rulebook)
     inhibitions: Inhibitions = field(default_factory=Inhibitions)
-    aliases: Mapping[str, Kind | None] = field(default_factory=lambda: SHIPPED)
+    aliases: Labels = field(default_factory=lambda: SHIPPED)
     graph: Graph = NO_GRAPH
 
 

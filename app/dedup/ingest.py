@@ -201,7 +201,7 @@ def _text(value: object) -> str:
 
 def _grouping(work: Work, inlet: Inlet, item: Prepared) -> bytes:
     owner = inlet.service_id or -inlet.integration_id
-    if inlet.grouping.by != "service":
+    if inlet.grouping.by in ("labels", "alert"):
         return grouping_key(owner, inlet.grouping, item.event.labels, item.key_digest)
     known = work.groupings.get(owner)
     if known is None:

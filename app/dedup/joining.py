@@ -56,9 +56,12 @@ def join(work: Work, incident: Incident, one: Waiting, name: str, because: str, 
         work.entries.append((incident.id, recur(incident, work.now, event.title)))
         _page(work, incident, one.inlet, _learned(work, incident, one), after_s=_return(incident, one.inlet))
     severity = _severity(work, one)
-    worsen(work, incident, one.inlet, severity, f"{event.title} is {severity}")
+    if severity != incident.severity:
+        worsen(work, incident, one.inlet, severity, f"{event.title} is {severity}")
+    if not waits:
+        return
     hold = _hold(incident, one.inlet)
-    if waits and (hold.learned or (things >= CONFIRMED and hold.alone_s > hold.confirmed_s)):
+    if hold.learned or (things >= CONFIRMED and hold.alone_s > hold.confirmed_s):
         # What was learned is about alerts that stay alone.
         wait_s = hold.confirmed_s if things >= CONFIRMED else hold.alone_s
         work.confirmed.append((incident.id, max(work.now, incident.opened_at + wait_s * SECOND)))

@@ -61,6 +61,8 @@ class Memory:
         """Folds what was placed up to `before`; without it, whatever is committed."""
         if self._pending is not None:
             await self._confirm(view, self._pending)
+        if before is not None and 0 < self.position == before - 1:
+            return
         question = _NEWER.where(memberships.c.position > self.position)
         if before is not None:
             question = question.where(memberships.c.position < before)

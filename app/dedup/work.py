@@ -93,7 +93,7 @@ class Work:
     confirmed: list[tuple[int, Micros]] = field(default_factory=list)
     """Incidents whose first page need not wait longer than until then."""
     groupings: dict[int, bytes] = field(default_factory=dict)
-    """The one grouping of each service, or integration without one, whose alerts are grouped by service."""
+    """The one grouping of each service, or integration without one, whose alerts are not told apart by what they are."""
 
     def auto_resolves(self, incident: Incident, inlet: Inlet | None) -> bool:
         """Whether an incident ends with its last alert: its own service says so, wherever the alert came in."""

@@ -24,7 +24,7 @@ def _values(incident: Incident, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _of(row: Any) -> Incident:
-    found = Incident(**row._mapping)  # noqa: SLF001 - the public name of a row's columns
+    found = Incident(*row)
     found.grouping = bytes(found.grouping)
     return found
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -87,18 +88,21 @@ async def write(tx: Writing, shape: Rows, statement: str, rows: Sequence[Sequenc
         return
     for chunk in _chunks(rows, len(shape.names)):
         question = _sqlite(shape.names, len(chunk), statement, numbered=False)
-        await tx.conn.exec_driver_sql(question, tuple(value for row in chunk for value in row))
+        await tx.conn.exec_driver_sql(question, tuple(chain.from_iterable(chunk)))
 
 
 async def insert(tx: Writing, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Adds rows; all must have the same keys."""
     if not rows:
         return
-    names = tuple(rows[0])
-    shape = Rows.of(table, names)
-    columns = ", ".join(names)
-    statement = f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM t"  # noqa: S608 - names of columns
+    shape, statement = _insertion(table, tuple(rows[0]))
     await write(tx, shape, statement, [tuple(row.values()) for row in rows])
+
+
+@lru_cache(maxsize=256)
+def _insertion(table: Table, names: tuple[str, ...]) -> tuple[Rows, str]:
+    columns = ", ".join(names)
+    return Rows.of(table, names), f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM t"  # noqa: S608 - names of columns
 
 
 async def ask(
@@ -123,7 +127,7 @@ async def ask(
         size = next(size for size in reversed(CHUNKS) if size >= len(asked))
         padded = [*asked, *([asked[-1]] * (size - len(asked)))]
         made = _sqlite(shape.names, size, question, numbered=True)
-        cursor = await view.conn.exec_driver_sql(made, tuple(value for row in padded for value in row))
+        cursor = await view.conn.exec_driver_sql(made, tuple(chain.from_iterable(padded)))
         for place, *found_here in orjson.loads(cursor.scalar_one()):
             if place < len(asked):
                 answers.append([start + place, *found_here])

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert, update
+from sqlalchemy import bindparam, insert, update
 
 from app.store.database import Writing
 from app.store.tables import counters
 
+_TAKE = (
+    update(counters)
+    .where(counters.c.name == bindparam("called"))
+    .values(value=counters.c.value + bindparam("many"))
+    .returning(counters.c.value)
+)
+
 
 async def take(tx: Writing, name: str, many: int) -> int:
     """Takes `many` numbers of the counter `name`; answers the first."""
-    raised = await tx.conn.execute(
-        update(counters)
-        .where(counters.c.name == name)
-        .values(value=counters.c.value + many)
-        .returning(counters.c.value)
-    )
-    last = raised.scalar()
+    last = (await tx.conn.execute(_TAKE, {"called": name, "many": many})).scalar()
     if last is None:
         await tx.conn.execute(insert(counters).values(name=name, value=many))
         return 1

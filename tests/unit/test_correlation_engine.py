@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.clock import HOUR, MINUTE, SECOND, Micros
-from app.correlation import correction, engine, live, rates
+from app.correlation import correction, engine, live, rates, recent
 from app.correlation import state as states
 from app.correlation.engine import Placement
 from app.correlation.entities import Facets, facets
@@ -23,8 +23,8 @@ START = 1_767_571_200 * SECOND
 class Day:
     """Alerts one after another, on one engine."""
 
-    def __init__(self, graph: Graph = NO_GRAPH) -> None:
-        self.state = State()
+    def __init__(self, graph: Graph = NO_GRAPH, state: State | None = None) -> None:
+        self.state = state or State()
         self.now = START
         self.ids = count(1)
         self.graph = graph
@@ -117,7 +117,7 @@ def test_surprise_is_what_is_left_of_evidence() -> None:
     known = rates.Rates()
     assert rates.surprise(known.per_micro("host:x", START), HOUR) == 1.0
     for minute in range(60):
-        known.count("host:x", START + minute * MINUTE)
+        known.count(["host:x"], START + minute * MINUTE)
     often = known.per_micro("host:x", START + HOUR)
     assert rates.surprise(often, 10 * MINUTE) < 0.01 < rates.surprise(often, 0)
 
@@ -211,6 +211,7 @@ def test_same_stream_same_result_and_what_is_recalled_is_what_was_decided(
 @given(ALERTS)
 def test_the_index_names_exactly_the_incidents_that_live(alerts: list[tuple[str, int, str, str, str]]) -> None:
     state = _told(alerts).state
+    assert state.known == sum(len(one.members) for one in state.live.values())
     indexed = {incident_id for having in state.index.values() for incident_id in having}
     assert indexed == set(state.live)
     for incident_id in list(state.live):
@@ -224,6 +225,34 @@ def test_a_storm_of_distinct_alerts_is_remembered_within_bounds() -> None:
         day.fires(f"Check{one}", after_s=0.3, host=f"host-of-{one}x", cluster=f"c{one}")
     assert len(day.state.live) <= states.MAX_LIVE
     assert max(len(one.members) for one in day.state.live.values()) <= live.MAX_MEMBERS
+
+
+def test_one_incident_in_thousands_of_places_is_remembered_within_bounds() -> None:
+    day = Day()
+    for one in range(states.MAX_PLACES + 100):
+        day.fires("Unreachable", after_s=0.01, host="core-switch", cluster=f"c{one}")
+    assert len(day.state.live) == 1
+    assert len(next(iter(day.state.live.values())).places) == live.MAX_MEMBERS
+    assert len(day.state.bursts) == states.MAX_PLACES
+    assert len(day.state.index) < 2 * live.MAX_MEMBERS + 10
+
+
+def test_of_too_many_entities_those_of_the_quietest_incident_are_forgotten() -> None:
+    day = Day(state=State(most_known=100))
+    placed = [day.fires(f"Check{one}", host=f"host-of-{one}x", cluster=f"c{one}") for one in range(60)]
+    members = sum(len(one.members) for one in day.state.live.values())
+    assert day.state.known == members <= 104
+    assert placed[-1].incident_id in day.state.live
+    assert placed[0].incident_id not in day.state.live
+
+
+def test_the_last_half_of_what_was_seen_is_known_and_never_more_than_the_bound() -> None:
+    names = recent.Recent[int](100)
+    for one in range(1_000):
+        names.put(f"n{one}", one)
+        assert len(names) <= 100
+    assert all(names.get(f"n{one}") == one for one in range(950, 1_000))
+    assert names.get("n0") is None
 
 
 def test_what_a_person_moved_stays_moved_and_draws_its_like() -> None:
