@@ -37,8 +37,9 @@ def alert(number: int, run: str, starts_at: str) -> str:
 
 
 def webhook(first: int, many: int, run: str) -> bytes:
-    """One webhook of `many` alerts."""
-    alerts = ", ".join(alert(first + place, run, "2026-11-21T10:00:00.123Z") for place in range(many))
+    """One webhook of `many` alerts that began just now: what began hours ago is another case. `run`: seconds since 1970."""
+    starts_at = time.strftime("%Y-%m-%dT%H:%M:%S.123Z", time.gmtime(int(run) - 60))
+    alerts = ", ".join(alert(first + place, run, starts_at) for place in range(many))
     return (
         f'{{"version": "4", "groupKey": "{{}}:{{}}", "truncatedAlerts": 0, "status": "firing", "receiver": "tocsin", '
         f'"groupLabels": {{}}, "commonLabels": {{}}, "commonAnnotations": {{}}, '
