@@ -73,7 +73,8 @@ class Worker:
         self._hands = hands
         self._kept = hands // KEPT
         self._worth = max(1, hands // WORTH_A_CLAIM)
-        self._claims = 0
+        # Not from 0: processes that die before they have claimed so often would never take the oldest.
+        self._claims = clock.now() // SECOND % OLDEST_EVERY
         self._lease = lease_s * SECOND
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
