@@ -17,6 +17,7 @@ from app.clock import Micros
 from app.incidents import ledger
 from app.incidents.incident import Incident
 from app.notifiers.notifier import Message, Outcome
+from app.paging import early_receipts
 from app.paging.deliver import (
     BEGUN,
     ENDED,
@@ -168,6 +169,7 @@ async def record_bundle(tx: Writing, tried: BundleTry, outcome: Outcome) -> None
     await jobs.hold(tx, tried.job)
     # Again: what ended before the incidents were locked has nothing that follows.
     some = (await tx.conn.execute(question)).all()
+    outcome = await early_receipts.known(tx, next(iter(tried.attempts.values())), outcome)
     await tx.conn.execute(TRIED, [came_of(attempt, outcome, tx.now) for attempt in tried.attempts.values()])
     following = after_send(outcome, tried.number, tx.now, tx.ids.chance())
     if isinstance(following, Done | Awaits):

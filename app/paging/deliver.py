@@ -25,7 +25,7 @@ from app.incidents.incident import Entry, Incident
 from app.incidents.states import OPEN_STATES
 from app.notifiers.notifier import Accepted, Delivered, Message, Outcome, Refused, TryAgain, Unknown
 from app.notifiers.text import clean
-from app.paging import bundle_links, links, receipt_links
+from app.paging import bundle_links, early_receipts, links, receipt_links
 from app.paging.bundle_links import BundleLink
 from app.paging.doors import NOTIFIER_FAILED, Doors, Shut
 from app.paging.escalate import deliver_job
@@ -231,6 +231,9 @@ async def _tries_so_far(tx: Writing, page_id: int) -> tuple[int, bool]:
 
 async def record(tx: Writing, tried: Try, outcome: Outcome) -> None:
     """Writes what came of a try and what follows. Raises LeaseLost when another worker took the page over meanwhile."""
+    if isinstance(outcome, Accepted) and outcome.awaits_receipt:
+        await ledger.load(tx, [tried.job.subject], lock=True)
+        outcome = await early_receipts.known(tx, tried.attempt_id, outcome)
     following = after_send(outcome, tried.number, tx.now, tx.ids.chance())
     if isinstance(following, Done | Awaits):
         # Most pages: nothing is read again, and nobody waits for the incident.

@@ -15,7 +15,8 @@ from app.clock import SECOND, Micros
 from app.incidents import ledger, turn
 from app.incidents.incident import Incident
 from app.notifiers.text import clean
-from app.paging.deliver import MAX_DETAIL, say, start_next_way
+from app.paging import early_receipts
+from app.paging.deliver import MAX_DETAIL, UNSENT, say, start_next_way
 from app.paging.receipt_links import ReceiptLink
 from app.paging.retry import RECEIPT_WITHIN
 from app.paging.tables import attempts, pages
@@ -36,12 +37,14 @@ async def receive(tx: Writing, link: ReceiptLink, receipt: Receipt, detail: str)
     some = await _pages(tx, link)
     of = await ledger.load(tx, (page.incident_id for page in some), lock=True)
     some = await _pages(tx, link)
+    why = clean(detail)[:MAX_DETAIL] or "the provider gave no reason"
     for page in some:
         match receipt:
+            case "delivered" | "failed" if page.state in UNSENT:
+                await early_receipts.note(tx, page.id, why if receipt == "failed" else "")
             case "delivered" if (page.state, page.outcome) == ("sent", "accepted") or page.outcome == _MISSING:
                 await _write(tx, page, tx.now, state="sent", outcome="delivered", detail="")
             case "failed" if page.state == "sent" or page.outcome == _MISSING:
-                why = clean(detail)[:MAX_DETAIL] or "the provider gave no reason"
                 await _write(tx, page, tx.now, state="failed", outcome="refused", detail=why)
                 await _go_on(tx, page, of[page.incident_id], f"it was taken, and then not delivered: {why}")
             case "delivered" | "failed":

@@ -512,6 +512,12 @@ TOO_MUCH = (
         tests=_DEATH,
     ),
     Bug(
+        "a receipt that comes while its page is being sent is forgotten",
+        "app/paging/early_receipts.py",
+        "    if row.receipt_at is None:\n",
+        "    if True:\n",
+    ),
+    Bug(
         "a receipt that does not come is not missed",
         "app/paging/retry.py",
         "        case Accepted(awaits_receipt=True):\n            return Awaits(now + RECEIPT_WITHIN)\n",

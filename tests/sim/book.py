@@ -40,6 +40,8 @@ class Book:
     """How many calls each incident (by number) has cost."""
     answered_yes: set[str] = field(default_factory=set)
     """Pages a provider took with a positive answer."""
+    promised: dict[str, bool] = field(default_factory=dict)
+    """Pages for which their provider has promised a receipt, and whether one was taken since the last promise."""
     shut: dict[str, tuple[int, float]] = field(default_factory=dict)
     """Devices that were disabled, or whose person was removed: the person, and when that was answered."""
     edits: Counter[tuple[str, int]] = field(default_factory=Counter)

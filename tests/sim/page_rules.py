@@ -95,15 +95,28 @@ class PageRules:
         """I2: what did not arrive is followed at once by the person's next way, else by the next level."""
         self.ended.add(attempt)
         row = self.eyes.rows(
-            "SELECT a.outcome, p.id, p.person_id, p.number, p.incident_id, p.round, p.level, p.state "
-            "FROM attempts a JOIN pages p ON p.id = a.page_id JOIN incidents i ON i.id = p.incident_id "
+            "SELECT a.outcome, p.id, p.state, a.number FROM attempts a JOIN pages p ON p.id = a.page_id JOIN incidents i ON i.id = p.incident_id "
             "WHERE a.id = ? AND i.state = 'triggered' AND i.epoch = p.epoch AND a.number = "
             "(SELECT max(number) FROM attempts WHERE page_id = p.id)",
             attempt,
         )
         if not row or row[0][0] is None or row[0][0] in _SENT:
             return
-        ((_, page, person, number, incident, round_, level, state),) = row
+        ((result, page, state, tries),) = row
+        self._next_way_is_started(page)
+        if state == "failed" and result != "refused" and tries < FEWEST_TRIES:
+            self.eyes.broken(f"page {page} was given up after {tries} tries ({result})")
+
+    def _next_way_is_started(self, page: int) -> None:
+        """Unless nobody needs the page any more."""
+        found = self.eyes.rows(
+            "SELECT p.person_id, p.number, p.incident_id, p.round, p.level FROM pages p JOIN incidents i "
+            "ON i.id = p.incident_id WHERE p.id = ? AND i.state = 'triggered' AND i.epoch = p.epoch",
+            page,
+        )
+        if not found:
+            return
+        ((person, number, incident, round_, level),) = found
         unstarted = self.eyes.rows(
             "SELECT id FROM pages WHERE incident_id = ? AND round = ? AND level = ? AND person_id = ? AND number > ? "
             "AND fallback = 1 AND state = 'waiting' AND due_at = 0 AND epoch = (SELECT epoch FROM incidents WHERE id = ?) "
@@ -117,10 +130,6 @@ class PageRules:
         )  # fmt: skip
         if unstarted and not started:
             self.eyes.broken(f"page {page} did not arrive, and the next way (page {unstarted[0][0]}) was not started")
-        if state == "failed":
-            tries = self.eyes.rows("SELECT number FROM attempts WHERE id = ?", attempt)[0][0]
-            if row[0][0] != "refused" and tries < FEWEST_TRIES:
-                self.eyes.broken(f"page {page} was given up after {tries} tries ({row[0][0]})")
 
     def _level_lives_or_ends(self, incident: int, page: int) -> None:
         """After a page failed, or its provider does not work: some of its level is on its way, or the next one is due."""
@@ -163,7 +172,9 @@ class PageRules:
             self.lost.add(page)
             self._level_lives_or_ends(incident, page)
         known = self.over.get(page)
-        if known is not None and known != state:
+        if outcome == "no_receipt" and known == "sent":
+            self._next_way_is_started(page)
+        if known is not None and known != state and not self._by_receipt(page, known, state, outcome):
             self.eyes.broken(f"page {page} was {known} and is {state}")
         if known is None:
             many = self.eyes.rows("SELECT count(*), max(number) FROM pages WHERE incident_id = ?", incident)[0]
@@ -176,6 +187,22 @@ class PageRules:
         taken = notifier == sink.KIND or f"tocsin-{page}" in self.eyes.book.answered_yes
         if state == "sent" and (outcome not in _SENT or not taken):
             self.eyes.broken(f"page {page} is called sent ({outcome}), and no provider ever took it")
+
+    def _by_receipt(self, page: int, known: str, state: str, outcome: str) -> bool:
+        """Only a receipt, or its absence, changes how a page ended; one that comes late puts it right."""
+        if f"tocsin-{page}" not in self.eyes.book.promised:
+            return False
+        ways = {("sent", "failed"): ("no_receipt", "refused"), ("failed", "sent"): ("delivered",)}
+        return outcome in ways.get((known, state), ())
+
+    def receipts(self) -> None:
+        """At the end: a receipt that did not come was missed, and one that came was not."""
+        for page, state, outcome in self.eyes.rows("SELECT id, state, outcome FROM pages"):
+            taken = self.eyes.book.promised.get(f"tocsin-{page}")
+            if taken is False and (state, outcome) == ("sent", "accepted"):
+                self.eyes.broken(f"page {page} had no receipt, and nobody missed it")
+            if taken and outcome == "no_receipt":
+                self.eyes.broken(f"page {page} had its receipt, and it was missed")
 
     def _planned_for(self, page: int, device: str) -> None:
         """Nothing is planned for what was removed or disabled before: it would be a way that fails for nothing."""

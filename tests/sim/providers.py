@@ -20,6 +20,8 @@ from tests.sim.loop import LIFE, VirtualLoop
 
 KINDS = ("push", "sms", "chat")
 """The providers; each has its own weather."""
+PROMISES = "sms"
+"""The one that promises receipts, where any does."""
 
 Mode = Literal[
     "fine",  # takes it and says so
@@ -83,6 +85,8 @@ class Providers:
     seed: int
     on_call: Callable[[Call, Message], None]
     """Told of each call when the provider has decided what it does with it."""
+    receipts: bool = False
+    """Whether one of them says later what became of what it took."""
     weather: list[Weather] = field(default_factory=list)
     calls: dict[str, list[Call]] = field(default_factory=dict)
     """By page, in the order in which they came in."""
@@ -126,6 +130,8 @@ class Providers:
         began = self.loop.time()
         delivered = mode in ("fine", "slow", "lost", "doubts")
         said = _said(mode, key, self.seed)
+        if self.receipts and kind == PROMISES and isinstance(said, Delivered | Accepted):
+            said = Accepted(said.receipt, awaits_receipt=True)
 
         def arrives() -> None:
             call = Call(

@@ -65,6 +65,7 @@ class Rules:
                 self.eyes.broken(
                     f"page {page} came {self.eyes.book.deliveries[f'tocsin-{page}']} times, {unknown} unknown"
                 )
+        self.pages.receipts()
         for attempt, page in self.eyes.rows("SELECT id, page_id FROM attempts WHERE outcome IS NULL"):
             self.eyes.broken(f"try {attempt} of page {page} never ended")
         for (alert,) in self.eyes.rows(

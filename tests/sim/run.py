@@ -27,7 +27,7 @@ from app.notifiers.notifier import Message
 from app.schema import metadata
 from app.store.database import Store
 from app.store.migrate import migrate
-from tests.sim import journal, machine, operators, people, senders
+from tests.sim import journal, machine, operators, people, receipts, senders
 from tests.sim.book import Book
 from tests.sim.eyes import Eyes
 from tests.sim.loop import LIFE, Endless, Life, VirtualLoop
@@ -90,7 +90,7 @@ class Run:
         self.watch = Watch(self.loop)
         self.disk = Disk()
         self.trouble = Trouble(random.Random(f"{seed}/trouble"))
-        self.providers = Providers(self.loop, seed, self._called)
+        self.providers = Providers(self.loop, seed, self._called, "receipts" in self.script.features)
         self.book = Book()
         self.rules = Rules(Eyes(self.disk, self.book, self.break_rule, self.loop.time, self.watch.now))
         ground = Ground(
@@ -160,9 +160,11 @@ class Run:
     def _called(self, call: Call, message: Message) -> None:
         answer = type(call.answer).__name__ if call.answer else "no answer"
         self.say(f"{call.kind} for {call.to}: #{call.incident} {call.page} [{call.mode}] {answer}, late {call.late_s}")
-        for one in self._pages_of(call):
+        pages = self._pages_of(call)
+        for one in pages:
             self.book.called(one)
             self.rules.called(one)
+        receipts.promised(self, call, message, [one.page for one in pages])
         if call.delivered and call.incident and call.kind != "console":
             people.paged(self, call, message)
 

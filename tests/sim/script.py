@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.sim import faults
+from tests.sim.chance import chance as by_name
 from tests.sim.providers import KINDS
 
 DAY_S = 86_400.0
@@ -70,7 +71,8 @@ FEATURES = (
     *faults.FEATURES,
 )  # fmt: skip
 """`twins`: a pair of senders says everything twice. `races`: people answer when something else is about to happen.
-`watching`: each process audits itself and sends a synthetic page now and then. `holds`: paging is held back for a while."""
+`watching`: each process audits itself and sends a synthetic page now and then. `holds`: paging is held back for a while.
+`receipts`: a provider says later what became of a page."""
 
 
 def write(seed: int) -> Script:
@@ -80,6 +82,9 @@ def write(seed: int) -> Script:
     features = {feature for feature in FEATURES if chance.random() < 0.55}
     if chance.random() < 0.6:
         features.discard("watching")  # dear: a synthetic page goes all the way
+    # Chosen past the draws of the others, so that days without it are what they were before.
+    if by_name(seed, "receipts") < 0.4:
+        features.add("receipts")
     draft = Draft(chance, features)
     _configure(draft)
     _alerts(draft)

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from app.api.explain import explained
+from app.notifiers.notifier import Accepted
+from app.paging.deliver import begin, record
+from app.paging.receipt_links import ReceiptLink
+from app.paging.receipts import receive
 from tests.harness.town import Resident, Town, town
+from tests.stories.test_many_pages import DESK, planned
 
 
 async def reached_with_receipts(story: Town) -> tuple[Resident, Resident]:
@@ -114,3 +119,17 @@ async def test_an_address_that_is_none_of_ours_and_a_document_that_is_none(datab
         assert await says(story, path, state="delivered") == 404
         for resident in story.residents:
             resident.phone.taken = len(resident.phone.inbox())
+
+
+async def test_a_receipt_that_comes_before_the_answer_of_its_try_is_not_missed(database: str) -> None:
+    """The provider was quicker than we: of two pages one has arrived and one has not when their tries are written down."""
+    async with planned(database, 2) as (story, claimed):
+        arrived, did_not = [await story.store.write(begin, job, DESK) for job in claimed]
+        assert arrived is not None
+        assert did_not is not None
+        await story.store.write(receive, ReceiptLink("page", arrived.page_id), "delivered", "")
+        await story.store.write(receive, ReceiptLink("page", did_not.page_id), "failed", "the phone is switched off")
+        for tried in (arrived, did_not):
+            await story.store.write(record, tried, Accepted("r", awaits_receipt=True))
+        assert await pages(story) == [("sent", "delivered"), ("failed", "refused")]
+        assert await story.rows("SELECT id FROM jobs WHERE kind IN ('deliver', 'receipt')") == []
