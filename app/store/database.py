@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, Statemen
 
 from app.clock import Clock, Micros
 from app.ids import Ids
-from app.store.errors import Conflict, Rejected, Unavailable
+from app.store.errors import Conflict, Contended, Rejected, Unavailable
 
 ATTEMPTS = 3
 COMMAND_TIMEOUT_S = 15.0
@@ -106,8 +106,8 @@ class Store:
     ) -> T:
         """Runs `deed` in one transaction and returns its answer once that is committed and flushed.
 
-        Raises Unavailable when the database did not do it (whether it committed may be unknown), Conflict when others
-        won `ATTEMPTS` times, Rejected when it won't take what it was asked, and whatever the deed itself raises (then
+        Raises Unavailable when the database did not do it (whether it committed may be unknown), Contended or Conflict
+        when it lost `ATTEMPTS` times, Rejected when it won't take what it was asked, and whatever the deed itself raises (then
         nothing was written).
         """
 
@@ -118,7 +118,7 @@ class Store:
         for attempt in range(ATTEMPTS):
             try:
                 answer, due = await _translated(self.database.write(work))
-            except Conflict:
+            except (Conflict, Contended):
                 if attempt + 1 == ATTEMPTS:
                     raise
                 await asyncio.sleep(0.005 * (1 + self.ids.chance()) * 2**attempt)
@@ -136,11 +136,7 @@ class Store:
         async def work(conn: Conn) -> T:
             return await question(Reading(conn, self.clock.now(), self.kind == "postgresql"), *args, **kwargs)
 
-        try:
-            return await _translated(self.database.read(work))
-        except Conflict as error:
-            # Nobody wins against a question: it could not be asked now.
-            raise Unavailable(str(error)) from error
+        return await _translated(self.database.read(work))
 
     async def close(self) -> None:
         """Gives all connections back."""
@@ -162,14 +158,14 @@ _REJECTED_CLASSES = ("22", "42", "54")
 """PostgreSQL: data exception, syntax error or access rule violation, program limit exceeded."""
 
 
-def translated(error: SQLAlchemyError) -> Conflict | Unavailable | Rejected:
+def translated(error: SQLAlchemyError) -> Conflict | Contended | Unavailable | Rejected:
     """Our word for what the driver said; anything unlisted counts as an unknown outcome."""
     if isinstance(error, IntegrityError):
         return Conflict(f"a unique key or a reference said no: {type(error.orig).__name__}")
     original = error.orig if isinstance(error, DBAPIError) else None
     state = getattr(original, "sqlstate", None) or ""
     if state in _RETRY_STATES or "database is locked" in str(original):
-        return Conflict("another transaction won")
+        return Contended("another transaction won")
     if state.startswith(_REJECTED_CLASSES) or (isinstance(error, StatementError) and original is None):
         return Rejected(f"the database won't take this: {type(original or error).__name__} {state}".rstrip())
     return Unavailable(f"the database did not answer as it should: {type(original or error).__name__}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from app.incidents import respond
-from app.store.errors import Conflict
+from app.store.errors import Contended
 from tests.harness.clock import StoryClock
 from tests.harness.providers import Answering, provider
 from tests.harness.town import Town, begin
@@ -27,7 +27,7 @@ async def _acknowledged(story: Town, number: int, who: str) -> int:
     while True:
         try:
             await story.store.write(respond.acknowledge, number, who)
-        except Conflict:
+        except Contended:
             continue
         return await _tries(story, number)
 

@@ -231,3 +231,16 @@ async def test_the_database_keeps_what_it_said_it_kept(store: Store) -> None:
 
     found = await store.read(settings)
     assert found[1:] == ["on"] if store.kind == "postgresql" else found == ["wal", "2", "1"]
+
+
+async def test_a_deed_that_others_are_always_quicker_than_is_trouble_of_the_database(store: Store) -> None:
+    """It is tried three times and then told like a database that is away: it is no fault of whoever asked."""
+    tried = []
+
+    async def deed(_: Writing) -> None:
+        tried.append(1)
+        raise OperationalError("a statement", None, sqlite3.OperationalError("database is locked"))
+
+    with pytest.raises(Unavailable):
+        await store.write(deed)
+    assert len(tried) == 3

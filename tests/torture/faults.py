@@ -176,7 +176,7 @@ async def replace(place: Place, times: int) -> Account:
 
 async def silence(place: Place, times: int, for_s: float = 8.0) -> Account:
     """Between one of two replicas and PostgreSQL nothing comes through, and nobody is told (T07). By a relay, as any user."""
-    async with scene(place) as on, relay(place.server.socket) as line:
+    async with scene(place, rate=10) as on, relay(place.server.socket) as line:
         cut_off = _over(place.url, line.host, line.port)
         return await _silenced(on, on.server(cut_off), line.silence, line.heal, times, for_s)
 
@@ -185,7 +185,7 @@ async def silence_in_a_room(place: Place, times: int, for_s: float = 30.0) -> Ac
     """The same, where the kernel itself loses the packets: in a network namespace. Needs root."""
     allow = {"outbound_allow": f"127.0.0.1/32,{OUTSIDE}/32"}
     with room() as space:
-        async with scene(place, host=OUTSIDE) as on, relay(place.server.socket, STORE) as line:
+        async with scene(place, rate=10, host=OUTSIDE) as on, relay(place.server.socket, STORE) as line:
             cut_off = _over(place.url, line.host, line.port)
             inside = served(cut_off, place.folder, inside=space.inside, host=IN_ROOM, lease_s=str(LEASE_S), **allow)
             return await _silenced(on, inside, space.silence, space.heal, times, for_s, allow)
