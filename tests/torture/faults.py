@@ -146,9 +146,7 @@ async def freeze(place: Place, times: int, for_s: float = LEASE_S + 2) -> Accoun
         await _ends_well(other)
     if stood_s < for_s - 1:
         raise Broken(f"a replica that stood still for {for_s:.1f} s says that it was {stood_s:.1f} s")
-    if found.latest_s > LEASE_S + SLACK_S:
-        raise Broken(f"a page came {found.latest_s:.1f} s late; the lease is {LEASE_S} s")
-    return found
+    return _in_time(found)
 
 
 async def replace(place: Place, times: int) -> Account:
@@ -222,9 +220,7 @@ async def _silenced(
         await _ends_well(other)
     if found.slowest_s > ANSWERED_WITHIN_S:
         raise Broken(f"a sender waited {found.slowest_s:.1f} s for its answer")
-    if found.latest_s > LEASE_S + SLACK_S:
-        raise Broken(f"a page came {found.latest_s:.1f} s late; the lease is {LEASE_S} s")
-    return found
+    return _in_time(found)
 
 
 async def disk_full(place: Place, times: int) -> Account:
@@ -284,6 +280,12 @@ async def no_more_bytes(place: Place, times: int) -> Account:
         found = await on.end()
         await _ends_well(server)
         return found
+
+
+def _in_time(found: Account) -> Account:
+    if found.latest_s > LEASE_S + SLACK_S:
+        raise Broken(f"a page came {found.latest_s:.1f} s late; the lease is {LEASE_S} s: {found}")
+    return found
 
 
 async def _until_refused(storm: Storm, many: int = 20) -> None:
