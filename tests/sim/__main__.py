@@ -14,8 +14,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from multiprocessing import get_context
 
-from tests.sim.run import Result, play, play_seed
-from tests.sim.script import Script, write
+from tests.sim.play import Result, play, play_seed
+from tests.sim.script import Script
+from tests.sim.seeds import write
 from tests.sim.shrink import MOST_RUNS, only, report
 
 MOST_TOLD = 3

@@ -6,9 +6,8 @@ what the process is doing then, and not the quiet between.
 
 from __future__ import annotations
 
-from typing import Any
-
 from tests.sim.providers import KINDS, WEATHERS
+from tests.sim.script import Draft
 
 FEATURES = ("replicas", "deaths", "drains", "stalls", "statements", "commits", "outages", "weather", "jumps")
 HOUR_S = 3_600.0
@@ -17,7 +16,7 @@ END_S = 24 * HOUR_S - 1_800
 """Nothing goes wrong in the last half hour: then all has to come in order."""
 
 
-def write(draft: Any) -> None:
+def write(draft: Draft) -> None:
     """Adds the faults of the features that the draft has."""
     writers = {
         "deaths": _deaths,
@@ -35,7 +34,7 @@ def write(draft: Any) -> None:
             writer(draft, moments)
 
 
-def _moment(draft: Any, moments: list[float]) -> float:
+def _moment(draft: Draft, moments: list[float]) -> float:
     """Mostly when something has just happened, so that it hits something."""
     chance = draft.chance
     if chance.random() < 0.8:
@@ -43,11 +42,11 @@ def _moment(draft: Any, moments: list[float]) -> float:
     return float(chance.uniform(0, END_S))
 
 
-def _slot(draft: Any) -> int:
+def _slot(draft: Draft) -> int:
     return int(draft.chance.randrange(2 if draft.has("replicas") else 1))
 
 
-def _deaths(draft: Any, moments: list[float]) -> None:
+def _deaths(draft: Draft, moments: list[float]) -> None:
     chance = draft.chance
     for _ in range(chance.randint(2, 10)):
         pause_s = chance.choice((0.1, 2, 20, 60, 600)) * chance.uniform(0.5, 1.5)
@@ -56,7 +55,7 @@ def _deaths(draft: Any, moments: list[float]) -> None:
         )
 
 
-def _drains(draft: Any, moments: list[float]) -> None:
+def _drains(draft: Draft, moments: list[float]) -> None:
     chance = draft.chance
     for _ in range(chance.randint(1, 4)):
         draft.add(
@@ -64,7 +63,7 @@ def _drains(draft: Any, moments: list[float]) -> None:
         )
 
 
-def _stalls(draft: Any, moments: list[float]) -> None:
+def _stalls(draft: Draft, moments: list[float]) -> None:
     """Armed like deaths; many last about as long as a lease, because then two believe that a job is theirs."""
     chance = draft.chance
     for _ in range(chance.randint(3, 12)):
@@ -73,13 +72,13 @@ def _stalls(draft: Any, moments: list[float]) -> None:
         draft.add(_moment(draft, moments), "stall", _slot(draft), effects, round(for_s, 3))
 
 
-def _statements(draft: Any, moments: list[float]) -> None:
+def _statements(draft: Draft, moments: list[float]) -> None:
     chance = draft.chance
     for _ in range(chance.randint(3, 15)):
         draft.add(_moment(draft, moments), "arm", chance.choice(("statement", "locked")), int(chance.expovariate(0.05)))
 
 
-def _commits(draft: Any, moments: list[float]) -> None:
+def _commits(draft: Draft, moments: list[float]) -> None:
     chance = draft.chance
     for _ in range(chance.randint(3, 15)):
         draft.add(
@@ -87,7 +86,7 @@ def _commits(draft: Any, moments: list[float]) -> None:
         )
 
 
-def _outages(draft: Any, moments: list[float]) -> None:
+def _outages(draft: Draft, moments: list[float]) -> None:
     chance = draft.chance
     for _ in range(chance.randint(1, 4)):
         for_s = chance.choice((1, 10, 60, 300)) * chance.uniform(0.5, 1.5)
@@ -97,7 +96,7 @@ def _outages(draft: Any, moments: list[float]) -> None:
             draft.add(_moment(draft, moments), "flaky", round(for_s * 5, 3), chance.choice((0.05, 0.2, 0.5)))
 
 
-def _weather(draft: Any, moments: list[float]) -> None:
+def _weather(draft: Draft, moments: list[float]) -> None:
     chance = draft.chance
     for _ in range(chance.randint(6, 16)):
         for_s = chance.choice((30, 300, 1_800, 7_200)) * chance.uniform(0.5, 1.5)
@@ -107,7 +106,7 @@ def _weather(draft: Any, moments: list[float]) -> None:
         )
 
 
-def _jumps(draft: Any, moments: list[float]) -> None:
+def _jumps(draft: Draft, moments: list[float]) -> None:
     chance = draft.chance
     for _ in range(chance.randint(1, 2)):
         at = _moment(draft, moments)

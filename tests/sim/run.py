@@ -1,16 +1,8 @@
-"""One run: a script is told to real processes on a virtual clock, and everything is looked at after each commit.
-
-    result = play(write(seed))          # the whole day of that seed
-    result = play(script, keep=False)   # without keeping what happened, for searching
-
-The same script on the same code gives the same run to the last row: `digest` is over every line of what happened and
-every row of every table at the end (T46).
-"""
+"""One run while it happens: a script is told to real processes on a virtual clock, and every commit is looked at."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import hashlib
 import random
 import traceback
@@ -19,23 +11,20 @@ from contextvars import Context
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import structlog
-
 from app.clock import SECOND, Micros
 from app.ids import ProcessIds
 from app.notifiers.notifier import Message
 from app.schema import metadata
 from app.store.database import Store
-from app.store.migrate import migrate
-from tests.sim import journal, machine, operators, people, receipts, senders
+from tests.sim import journal, operators, people, receipts, senders
 from tests.sim.book import Book
 from tests.sim.eyes import Eyes
-from tests.sim.loop import LIFE, Endless, Life, VirtualLoop
+from tests.sim.loop import LIFE, Life, VirtualLoop
 from tests.sim.machine import Disk, SimClock, SimDatabase, Trouble, Watch
 from tests.sim.providers import Call, Providers, Weather
 from tests.sim.replica import Ground, Replica
 from tests.sim.rules import Rules
-from tests.sim.script import DAY_S, Script, Step, told, write
+from tests.sim.script import DAY_S, Script, Step, told
 
 DRAIN_S = 16 * 3_600.0
 """What the longest policy and the longest snooze take after the day."""
@@ -44,28 +33,11 @@ PROMPT_S = 120.0
 """A job that is due is taken within this, unless something is wrong: a lease of a dead worker, and the next look."""
 EXPIRES_WITHIN: Micros = 7_500 * SECOND
 """The longest after which alerts expire by their sender's settings, and a little."""
-LAST_LINES = 60
 BUNDLE = "tocsin-bundle-"
 """How the id of a message with many pages begins."""
 
 EXPECTED = frozenset({"incident_undelivered", "notifier_failed", "paging_held", "synthetic_page_failed"})
 """Errors in the log that are what the script asked for."""
-
-
-@dataclass
-class Result:
-    """What came of a run."""
-
-    script: Script
-    digest: str
-    broken: str | None
-    lines: list[str]
-    facts: dict[str, int]
-
-    @property
-    def told(self) -> str:
-        """The end of the run for people."""
-        return "\n".join(self.lines[-LAST_LINES:])
 
 
 @dataclass
@@ -316,49 +288,3 @@ class Run:
         self.loop.bury([life for replica in self.replicas for life in (*replica.past, replica.life) if life])
         self.disk.close()
         return self.hash.hexdigest()
-
-
-def play(script: Script, *, keep: int | None = 400) -> Result:
-    """Tells a script. `keep`: how many lines of it are kept (None: all)."""
-    _prepare()
-    collects = gc.isenabled()
-    gc.disable()  # a run is short, and a sixth of it went into looking for cycles
-    run = Run(script, keep)
-
-    def logged(_: Any, method: str, entry: dict[str, Any]) -> dict[str, Any]:
-        level = "error" if method in ("error", "exception", "critical") else method
-        if level in ("error", "warning"):
-            run.logged({**entry, "level": level, "exc": traceback.format_exc() if entry.get("exc_info") else ""})
-        raise structlog.DropEvent
-
-    structlog.configure(processors=[logged])
-    try:
-        run.loop.run(run.day())
-    except Endless as error:
-        run.broken = run.broken or f"no progress: {error}"
-    finally:
-        facts = run.facts()
-        broken = run.broken or (f"a callback raised: {run.loop.trouble[0]}" if run.loop.trouble else None)
-        digest = run.close()
-        structlog.reset_defaults()
-        if collects:
-            gc.enable()
-    return Result(script, digest, broken, list(run.lines), facts)
-
-
-def play_seed(seed: int) -> Result:
-    """The whole day of a seed."""
-    return play(write(seed))
-
-
-def _prepare() -> None:
-    """A migrated database is made once a process, and copied by each run."""
-    if machine._TEMPLATE:
-        return
-    loop, disk = VirtualLoop(), Disk()
-    chance = random.Random(0)
-    database = SimDatabase(disk, Trouble(chance), loop, chance, Life("nobody").effect, lambda _: None)
-    clock = SimClock(Watch(loop), 0, disk)
-    loop.run(migrate(Store(database, clock, ProcessIds(1))))
-    disk.let_go()
-    machine.remember_template(disk.raw)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.sim.run import Result, play
+from tests.sim.play import Result, play
 from tests.sim.script import Script
 
 MOST_RUNS = 150

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sim.run import play, play_seed
+from tests.sim.play import play, play_seed
 from tests.sim.script import Script, Step
 from tests.sim.shrink import only, report, shrink
 
@@ -38,7 +38,7 @@ def test_no_rule_is_broken_whatever_goes_wrong(first: int) -> None:
 
 def test_a_seed_is_the_same_run_in_every_process() -> None:
     """To the last line and the last row of every table, whatever ran before and however Python hashes (T46)."""
-    command = f"from tests.sim.run import play_seed; print([play_seed(seed).digest for seed in {SAME}])"
+    command = f"from tests.sim.play import play_seed; print([play_seed(seed).digest for seed in {SAME}])"
     started = [
         subprocess.Popen(
             [sys.executable, "-c", command],
