@@ -32,6 +32,8 @@ class Book:
 
     promises: dict[int, Promise] = field(default_factory=dict)
     """By number of incident: the last promise that still holds."""
+    counted: dict[tuple[int, str, int], float] = field(default_factory=dict)
+    """Who was told that their own acknowledgement counts, of which incident (by number) and epoch, and when."""
     stir: set[int] = field(default_factory=set)
     """Incidents that somebody asked to escalate or reopen, whether or not it was answered."""
     deliveries: Counter[str] = field(default_factory=Counter)

@@ -80,13 +80,16 @@ def _target(draft: Draft) -> dict[str, str]:
 
 def _policy(draft: Draft, number: int) -> dict[str, Any]:
     chance = draft.chance
-    levels = [
+    levels: list[dict[str, Any]] = [
         {
             "targets": [_target(draft) for _ in range(chance.choice((1, 1, 2, 3)))],
             "delay_s": chance.choice(LEVELS_S),
         }
         for _ in range(chance.randint(1, 4))
     ]
+    for level in levels if draft.has("joint acks") else ():
+        if all(target["kind"] != "channel" for target in level["targets"]):
+            level["ack"] = chance.choice(("any", "all"))
     fallback = [_target(draft)] if draft.has("fallbacks") and chance.random() < 0.7 else []
     return {
         "name": f"policy {number}",

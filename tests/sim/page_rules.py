@@ -40,6 +40,8 @@ class PageRules:
     over: dict[int, str] = field(default_factory=dict)
     """Pages that have ended, and how."""
     planned: set[int] = field(default_factory=set)
+    taken_away: set[int] = field(default_factory=set)
+    """Pages that ended while a try of them was on its way: it may still arrive."""
 
     def given_back(self, job: int) -> None:
         """A worker gave a job back: its try is not under way any more."""
@@ -174,7 +176,7 @@ class PageRules:
         known = self.over.get(page)
         if outcome == "no_receipt" and known == "sent":
             self._next_way_is_started(page)
-        if known is not None and known != state and not self._by_receipt(page, known, state, outcome):
+        if known is not None and known != state and not self._may_change(page, known, state, outcome):
             self.eyes.broken(f"page {page} was {known} and is {state}")
         if known is None:
             many = self.eyes.rows("SELECT count(*), max(number) FROM pages WHERE incident_id = ?", incident)[0]
@@ -183,13 +185,18 @@ class PageRules:
         if state not in _OVER:
             return
         self.over[page] = state
+        under_way = self.eyes.rows("SELECT id FROM attempts WHERE page_id = ? AND outcome IS NULL", page)
+        if state == "not_needed" and under_way:
+            self.taken_away.add(page)
         # Synthetic pages end inside the process: no provider of ours gets them.
         taken = notifier == sink.KIND or f"tocsin-{page}" in self.eyes.book.answered_yes
         if state == "sent" and (outcome not in _SENT or not taken):
             self.eyes.broken(f"page {page} is called sent ({outcome}), and no provider ever took it")
 
-    def _by_receipt(self, page: int, known: str, state: str, outcome: str) -> bool:
+    def _may_change(self, page: int, known: str, state: str, outcome: str) -> bool:
         """Only a receipt, or its absence, changes how a page ended; one that comes late puts it right."""
+        if page in self.taken_away:
+            return (known, state) == ("not_needed", "sent")
         if f"tocsin-{page}" not in self.eyes.book.promised:
             return False
         ways = {("sent", "failed"): ("no_receipt", "refused"), ("failed", "sent"): ("delivered",)}
@@ -224,6 +231,9 @@ class PageRules:
             self.eyes.broken(
                 f"page {page} of #{call.incident} was begun after {promise.who} had been told {promise.said!r}"
             )
+        ((recipient, epoch),) = self.eyes.rows("SELECT recipient, epoch FROM pages WHERE id = ?", page)
+        if self.eyes.book.counted.get((call.incident, recipient, epoch), math.inf) <= begun:
+            self.eyes.broken(f"page {page} was begun for {recipient}, who had acknowledged for themselves")
         _, shut_at = self.eyes.book.shut.get(call.to, (0, math.inf))
         if shut_at <= begun:
             self.eyes.broken(f"page {page} was begun for {call.to} after that had been removed")

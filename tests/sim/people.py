@@ -84,12 +84,12 @@ async def _answers(run: Run, does: Reaction) -> None:
         draw = chance(run.seed, "through", *does.key, attempt)
         replica = run.replica(draw)
         try:
-            link, epoch = await replica.ask(lambda life: _opens(life, does.token))
+            link, shown = await replica.ask(lambda life: _opens(life, does.token))
             await asyncio.sleep(does.reads_s)
             if does.action == "escalate":
                 run.book.stir.add(link.number)
             # An acknowledgement of what nobody has always counts; the rest acts only on what the page showed.
-            epoch = 0 if does.action == "acknowledge" else epoch
+            epoch = 0 if does.action == "acknowledge" else shown
             token = links.beside(replica.ground.secret, link, does.action, epoch)
             said = await replica.ask(lambda life, token=token: presses(life, token, does.wish))
         except (Gone, TimeoutError, StoreError) as error:
@@ -101,8 +101,24 @@ async def _answers(run: Run, does: Reaction) -> None:
         else:
             if said == "taken_over" and not does.wish.take_over:
                 run.break_rule(f"{does.who} took #{link.number} from somebody without asking for it")
+            _counts(run, link, shown, said, does.wish)
             _told(run, link.number, link.actor, said)
             return
+
+
+def _counts(run: Run, link: Link, epoch: int, said: str, wish: Wish) -> None:
+    """Where each must acknowledge, one acknowledgement counts for one person, and only the last ends paging."""
+    asked = run.disk.rows(
+        "SELECT r.state FROM responders r JOIN incidents i ON i.id = r.incident_id AND i.epoch = r.epoch + ? "
+        "WHERE i.number = ? AND r.epoch = ? AND r.kind = 'must_ack'",
+        0 if said == "counted" else 1,
+        link.number,
+        epoch,
+    )
+    if said == "counted" and asked:
+        run.book.counted[link.number, link.actor, epoch] = run.loop.time()
+    if said == "acknowledged" and not wish.take_over and ("waiting",) in asked:
+        run.break_rule(f"#{link.number} was acknowledged by {link.actor} for all, and others must acknowledge too")
 
 
 async def _opens(life: Running, token: str) -> tuple[Link, int]:

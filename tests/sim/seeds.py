@@ -16,7 +16,8 @@ FEATURES = (
 )  # fmt: skip
 """`twins`: a pair of senders says everything twice. `races`: people answer when something else is about to happen.
 `watching`: each process audits itself and sends a synthetic page now and then. `holds`: paging is held back for a while.
-`receipts`: a provider says later what became of a page."""
+`receipts`: a provider says later what became of a page.
+`joint acks`: some levels each of their people must acknowledge."""
 
 
 def write(seed: int) -> Script:
@@ -27,8 +28,7 @@ def write(seed: int) -> Script:
     if chance.random() < 0.6:
         features.discard("watching")  # dear: a synthetic page goes all the way
     # Chosen past the draws of the others, so that days without it are what they were before.
-    if by_name(seed, "receipts") < 0.4:
-        features.add("receipts")
+    features |= {feature for feature in ("receipts", "joint acks") if by_name(seed, feature) < 0.4}
     draft = Draft(chance, features)
     configure(draft)
     stream(draft)
