@@ -191,13 +191,14 @@ async def setup_of(view: Reading, world: World, integration_id: int) -> SetupSho
     lately = select(func.count()).where(mine, unparsed.c.received_at > view.now - DAY)
     open_now = select(func.count()).where(alerts.c.integration_id == integration_id, alerts.c.resolved_at.is_(None))
     troubles = await unparsed_of(view, integration_id, NEWEST, ERRORS_SHOWN)
-    seen_at = heard.last_seen_at if heard else None
+    written_at = heard.last_seen_at if heard else None
+    seen_at = max(written_at or 0, world.heard.last(integration_id))
     return SetupShown(
         kind=source.kind,
         title=source.title,
         url=address_of(world, source.kind, KEY),
         guide=guide_of(source, world.base_url, domain=domain),
-        last_seen_at=iso(seen_at) if seen_at is not None else None,
+        last_seen_at=iso(seen_at) if seen_at else None,
         open_alerts=int((await view.conn.execute(open_now)).scalar_one()),
         errors_last_day=int((await view.conn.execute(lately)).scalar_one()),
         errors=[Trouble(received_at=iso(row.received_at), reason=row.reason) for row in troubles],

@@ -20,6 +20,10 @@ class Heard:
         """Something came from it."""
         self._at[integration_id] = now
 
+    def last(self, integration_id: int) -> Micros:
+        """When something last came from it that is not written yet; 0 for nothing."""
+        return self._at.get(integration_id, 0)
+
     def taken(self) -> dict[int, Micros]:
         """What was noted since the last time."""
         taken, self._at = self._at, {}

@@ -72,9 +72,10 @@ async def test_a_test_goes_the_whole_way_and_the_setup_shows_what_came_and_what_
         good = {"check_id": 7, "check_name": "shop", "current_state": "UP", "token": "hunter2"}
         assert (await asked.story.web.post(made["url"], json=good)).status_code == 202
         await ana.is_paged("could not be read")
+        seen_at = (await asked.reader.get(f"{path}/setup"))["last_seen_at"]  # at once, though it is written later
         await asked.story.process.watchers.listen()
         setup = await asked.reader.get(f"{path}/setup")
-        assert setup["last_seen_at"]
+        assert setup["last_seen_at"] == seen_at is not None
         assert (setup["errors_last_day"], "no message of Pingdom" in setup["errors"][0]["reason"]) == (1, True)
         assert setup["open_alerts"] == 3
         (sample,) = (await asked.reader.get(f"{path}/samples"))["items"]
