@@ -109,6 +109,8 @@ class Facts:
     """The link's person has acknowledged for themselves."""
     asked: Question | None = None
     """Somebody asked the link's person to join."""
+    waits: str = ""
+    """Why its first page waits."""
     before: str = ""
     """Whether this has been before, and how it ended."""
 
@@ -130,6 +132,7 @@ async def facts_of(view: Reading, link: Link) -> Facts:
         missing=await joint.missing(view, incident),
         has_it=link.person_id in await joint.have_it(view, incident),
         asked=await _asked(view, incident, link),
+        waits=await _waits(view, incident),
         before=(await recurrence_of(view, link.number)).sentence,
     )
 
@@ -201,6 +204,20 @@ async def _happened(view: Reading, incident_id: int) -> tuple[Happened, ...]:
         .limit(MAX_ENTRIES)
     )
     return tuple(Happened(*row) for row in await view.conn.execute(question))
+
+
+async def _waits(view: Reading, incident: Incident) -> str:
+    """What the timeline says of a page that is held at this moment; empty when none is."""
+    if incident.state != "triggered" or incident.escalation != "waiting":
+        return ""
+    question = (
+        select(timeline.c.reason, timeline.c.detail)
+        .where(timeline.c.incident_id == incident.id, timeline.c.kind == "held")
+        .order_by(timeline.c.id.desc())
+        .limit(1)
+    )
+    row = (await view.conn.execute(question)).first()
+    return str(row.reason) if row and row.detail.get("until", 0) > view.now else ""
 
 
 async def _changed(view: Reading, incident: Incident) -> tuple[Changed, ...]:

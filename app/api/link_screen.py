@@ -122,6 +122,12 @@ def _open(facts: Facts) -> Standing:
     if incident.escalation == "held" and incident.held_until:
         begins = moment(incident.held_until, facts.zone).text
         return Standing("open", "", "Nobody has it yet", f"Nobody is told before {begins}: urgency is low.")
+    if incident.quiet_because:
+        return Standing(
+            "open", "", "Nobody has it yet", f"It does not page now: {cut(incident.quiet_because, MAX_REASON)}."
+        )
+    if facts.waits:
+        return Standing("open", "", "Nobody has it yet", f"Nobody is told now: {cut(facts.waits, MAX_REASON)}.")
     told_all = incident.escalation == "exhausted"
     return Standing("open", "", "Nobody has it yet", "Everybody in the policy was paged." if told_all else "")
 

@@ -28,6 +28,7 @@ ROOM = 2 << 30
 @click.option("--hold-confirmed", metavar="S", type=click.IntRange(0, 600), default=0, help="Wait, once two have.")
 @click.option("--hold-learned", is_flag=True, help="Wait longer for checks whose incidents mostly ended by themselves.")
 @click.option("--graph", metavar="FILE", type=click.File("rb"), help="A declared service graph, as for the API.")
+@click.option("--with", "tried", metavar="FILE", type=click.File("rb"), help="Rules to try, a list as for the API.")
 def replay(
     file: Path,
     out: IO[bytes],
@@ -36,6 +37,7 @@ def replay(
     hold_confirmed: int,
     hold_learned: bool,
     graph: IO[bytes] | None,
+    tried: IO[bytes] | None,
 ) -> None:
     """Which incident would each alert of FILE have gone to, and who would have been paged when?
 
@@ -50,6 +52,7 @@ def replay(
 
     from app import logs
     from app.cli.oncall import read_at
+    from app.cli.replaying import given
     from app.incidents.service import FirstPage, Hold
 
     try:
@@ -57,7 +60,8 @@ def replay(
     except ValidationError as error:
         raise Trouble(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
     logs.set_up("auto", "warning", sys.stderr)
-    documents = {"graph": _graph(graph.read())} if graph else {}
+    documents = [("graph", given.graph(graph.read()))] if graph else []
+    documents += [("rule", one) for one in given.rules(tried.read())] if tried else []
     with tempfile.TemporaryDirectory(prefix="tocsin-replay-", dir=_memory(), ignore_cleanup_errors=True) as folder:
         found = asyncio.run(_replayed(file, Path(folder), read_at(base), first_page, documents))
     out.write(orjson.dumps(found, option=orjson.OPT_INDENT_2))
@@ -78,25 +82,8 @@ def _memory() -> str | None:
     return str(SHM) if roomy else None
 
 
-def _graph(body: bytes) -> dict[str, Any]:
-    """A graph document, or any map with `services` whose `calls` or `deps` name others. Raises Trouble."""
-    import orjson
-    from pydantic import ValidationError
-
-    from app.incidents.graph import ServiceGraph
-
-    try:
-        services = orjson.loads(body)["services"]
-        nodes = {name: {"calls": list(one.get("calls", one.get("deps", ())))} for name, one in services.items()}
-        return ServiceGraph.model_validate({"name": "replay", "services": nodes}).model_dump(mode="json")
-    except ValidationError as error:
-        raise Trouble(f"--graph: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-        raise Trouble('--graph: expected {"services": {"cart": {"calls": ["orders-db"]}, "orders-db": {}}}') from None
-
-
 async def _replayed(
-    file: Path, folder: Path, asked: Micros | None, first_page: FirstPage, documents: dict[str, Any]
+    file: Path, folder: Path, asked: Micros | None, first_page: FirstPage, documents: list[tuple[str, dict[str, Any]]]
 ) -> dict[str, Any]:
     from app.cli.replaying import result
     from app.cli.replaying.stage import stage

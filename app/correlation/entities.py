@@ -132,7 +132,7 @@ def facets(event: Event, key: str, sender: str, service: str = "", aliases: Labe
             for name in found:
                 names[name] = None
     if not names and service:
-        names[f"service:{service.lower()}"] = None
+        names[f"at:{service.lower()}@{place}"] = None
     check = _check(_first(said, "check") or event.title.lower(), names)
     return Facets(
         key,

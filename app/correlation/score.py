@@ -64,6 +64,8 @@ _CHECK = _same("check", "check", "the same check")
 _NAMES_MEMBER = _kind(weights.NAMES_MEMBER, "named", "names_member", "names {}")
 _NAME_SAME = _kind(weights.NAME_SAME, "named", "name_same", "both name {}")
 _NAMED_BY_MEMBER = _kind(weights.NAMED_BY_MEMBER, "named", "named_by_member", "an alert there names {}")
+_OWNER_NAMED = _kind(weights.OWN, "own", "same_owner", "it came by an integration of {}, which an alert there names")
+_NAMES_OWNER = _kind(weights.OWN, "own", "same_owner", "an alert there came by an integration of {}")
 _CAUSE_WORDS = "{} trouble explains {} trouble in {}"
 _AFTER_WORDS = "{} s after its last alert in {}"
 _BURST_WORDS = "{} things of {} failed within 2 min, most of them here"
@@ -162,6 +164,7 @@ class _Stands(dict[int, _Stand]):
         """All that speaks for live incidents."""
         self.same_things()
         self.mentions()
+        self.owners()
         if graph is not NO_GRAPH:
             self.calls(graph)
         if self.seen.facets.cause in NEAR:
@@ -193,6 +196,15 @@ class _Stands(dict[int, _Stand]):
         for entity, name in self.seen.entities.items():
             if (said := f"says:{entity}") in index:
                 self._by_entity(said, _NAMED_BY_MEMBER, name)
+
+    def owners(self) -> None:
+        """A declared service, where one alert names it and the other came by one of its integrations."""
+        owner = self.seen.owner
+        if owner and (named_there := f"service:{owner}") in self.index:
+            self._by_entity(named_there, _OWNER_NAMED, owner)
+        for entity, name in self.seen.entities.items():
+            if entity.startswith("service:") and (owned := f"own:{name}") in self.index:
+                self._by_entity(owned, _NAMES_OWNER, name)
 
     def calls(self, graph: Graph) -> None:
         """Services that call each other, by a declared graph."""

@@ -34,7 +34,7 @@ _FAILS_FIRST = ("host:", "ip:", "pod:", "queue:", "party:")
 class Seen:
     """Facets with what the engine knows: learned names added, words reduced to names, entities to look up."""
 
-    __slots__ = ("component", "entities", "facets", "here", "keys", "mentions", "region")
+    __slots__ = ("component", "entities", "facets", "here", "keys", "mentions", "owner", "region")
 
     def __init__(
         self, facets: Facets, entities: dict[str, str], mentions: list[str], region: str, services: list[str]
@@ -44,10 +44,14 @@ class Seen:
         """Each with its name alone."""
         self.mentions = mentions
         self.region = region
+        self.owner = facets.owner if f"service:{facets.owner}" not in entities else ""
+        """The declared service by whose integration it came, unless it names that itself."""
         self.component = f"{services[0]}@{facets.place}" if services else _component(entities, facets.place)
         self.here = f"place:{facets.place}"
         self.keys = [f"key:{facets.key}", f"check:{facets.check}", f"checkat:{facets.check}@{facets.place}", *entities]
         """By what its incident will be found."""
+        if self.owner:
+            self.keys.append(f"own:{self.owner}")
         if mentions:
             self.keys += [f"says:{mention}" for mention in mentions]
 

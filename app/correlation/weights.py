@@ -39,6 +39,8 @@ WEIGHTS: dict[str, Weight] = {
 NAMES_MEMBER = Weight(0.72, 10 * MINUTE)
 NAMED_BY_MEMBER = Weight(0.72, 10 * MINUTE)
 NAME_SAME = Weight(0.6, 8 * MINUTE)
+OWN = Weight(0.6, 5 * MINUTE)
+"""One names a declared service, the other came by an integration of that service."""
 CALLS = Weight(0.6, 8 * MINUTE)
 CALLED_BY = Weight(0.42, 8 * MINUTE)
 TWO_HOPS = Weight(0.33, 8 * MINUTE)

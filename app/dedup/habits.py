@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
 
-from app.clock import SECOND
+from app.clock import SECOND, Micros
 from app.correlation import entities
 from app.dedup.amend import shown
 from app.dedup.directory import View
@@ -113,8 +113,8 @@ async def count_endings(tx: Writing, work: Work, loaded: Mapping[int, Incident])
     """Incidents of one alert that ended here by themselves, soon."""
     ended = {
         episode.id: incident
-        for episode, *_ in work.resolves
-        if (incident := loaded.get(episode.incident_id or 0)) and _ended_soon(incident, work)
+        for episode, _, ended_at, _ in work.resolves
+        if (incident := loaded.get(episode.incident_id or 0)) and _ended_soon(incident, work, ended_at)
     }
     if not ended:
         return
@@ -123,10 +123,11 @@ async def count_endings(tx: Writing, work: Work, loaded: Mapping[int, Incident])
     await _add(tx, work, rows)
 
 
-def _ended_soon(incident: Incident, work: Work) -> bool:
+def _ended_soon(incident: Incident, work: Work, ended_at: Micros | None) -> bool:
+    """By the sender's own account, where it gives one: some tell of an end minutes later."""
     by_itself = incident.resolution == "recovered" and incident.acknowledged_at is None
     alone = incident.alerts == 1 and learns(work.view, incident.service_id)
-    return alone and by_itself and work.now - incident.opened_at <= LATER_S * SECOND
+    return alone and by_itself and (ended_at or work.now) - incident.opened_at <= LATER_S * SECOND
 
 
 async def _add(tx: Writing, work: Work, ended: Iterable[tuple[Incident, int]]) -> None:

@@ -73,6 +73,8 @@ async def test_flapping_is_one_incident_with_a_count(database: str) -> None:
         for turn in range(6):
             await metal.fires("Probe", service="cart")
             await (ana.is_paged("Probe") if turn < 2 else ana.is_not_paged())
+            held = "Nobody is told now: it pages again if it is still there in 300 s." in (await ana.opens_link()).text
+            assert held is (turn >= 2)
             await story.passes(minutes=2)
             await metal.resolves("Probe", service="cart")
             await story.passes(minutes=2)

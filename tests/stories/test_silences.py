@@ -93,6 +93,7 @@ async def test_one_alert_that_is_not_silenced_pages_for_all_and_the_next_level_a
         await ana.is_not_paged()
         incident = await story.incident()
         assert f"'{more['name']}'" in str(incident.quiet_because)
+        assert "It does not page now: silence" in (await ana.opens_link()).text
         # A person who escalates is not kept from it, and an end before its time wakes what fires.
         await asked.responder.post(f"/incidents/{incident.number}/escalate", {"level": 1})
         await ana.is_paged()

@@ -131,6 +131,26 @@ def test_a_large_incident_attracts_weakly_outside_its_region() -> None:
     assert far.opened
 
 
+def test_a_declared_service_ties_who_names_it_to_who_came_by_its_integration() -> None:
+    """In both orders; a service that owns everything and that no alert names ties nothing."""
+    named = Event("firing", "k", "Errors", "critical", {"job": "checkout", "cluster": "eu"})
+    script = Event("firing", "k", "Refused", "critical", {"host": "payments-1"})
+    other = Event("firing", "k", "Disk", "critical", {"host": "db-1"})
+    for owner, events, joined in (
+        ("Checkout", (named, script), True),
+        ("Checkout", (script, named), True),
+        ("Checkout", (script, other), False),
+        ("Everything", (named, script), False),
+    ):
+        state, ids = State(), count(1)
+        placements = [
+            engine.decide(state, facets(one, one.title, one.title, owner), 0, START + place * SECOND, ids.__next__)
+            for place, one in enumerate(events)
+        ]
+        assert _together(*placements) is joined, (owner, events)
+        assert placements[1].name == ("same_owner" if joined else "first")
+
+
 def test_people_of_another_policy_are_told_of_their_own_incident() -> None:
     day = Day()
     one = day.fires("Slow", host="db-3", scope=1)

@@ -62,7 +62,7 @@ def test_the_place_is_the_cluster_else_the_region_else_the_sender() -> None:
 
 
 def test_an_alert_that_names_nothing_is_about_the_service_of_its_integration() -> None:
-    assert _facets(owner="Checkout", team="shop").names == ("service:checkout",)
+    assert _facets(owner="Checkout", team="shop").names == ("at:checkout@sender",)
     assert _facets(owner="Checkout", host="web").names == ("host:web",)
 
 

@@ -95,7 +95,7 @@ async def test_the_database_agrees_with_the_model(tmp_path: Path) -> None:
     stories = {f"key-{seed}": story(random.Random(seed), f"key-{seed}") for seed in SEEDS}
     models = {key: Heard(expires=place % 4 == 1) for place, key in enumerate(stories)}
     messages = sorted((one for told in stories.values() for one in told), key=lambda one: one.at)
-    async with stage(tmp_path, START, FirstPage(), {}) as theatre:
+    async with stage(tmp_path, START, FirstPage()) as theatre:
         inlets = [await _inlet(theatre, {}), await _inlet(theatre, {"expire_after_s": EXPIRE_AFTER_S})]
         while messages:
             second = messages[0].at // SECOND * SECOND + SECOND

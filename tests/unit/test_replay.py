@@ -43,6 +43,22 @@ def test_a_stream_is_told_as_incidents_with_reasons_and_pages(tmp_path: Path) ->
     assert [page["incident"] for page in found["pages"]] == [went["E1"], went["E3"]]
 
 
+def test_a_rule_is_tried_on_a_recorded_stream(tmp_path: Path) -> None:
+    """What it would have held pages later; one that can't be is refused with a reason."""
+    stream, rules, out = (tmp_path / name for name in ("stream.jsonl", "rules.json", "result.json"))
+    stream.write_text("\n".join([_post(1, "Slow", "E1", host="db-1"), _post(2, "Down", "E2", host="x")]) + "\n")
+    rules.write_text(json.dumps([{"name": "slow", "when": ['alertname="Slow"'], "then": {"hold_s": 300}}]))
+    done = _replay(str(stream), "--out", str(out), "--with", str(rules))
+    assert done.returncode == 0, done.stderr
+    found = json.loads(out.read_text())
+    told = {page["incident"]: page["at"] for page in found["pages"]}
+    went = found["alert_to_incident"]
+    assert told[went["E1"]] >= 301
+    assert told[went["E2"]] < 10
+    rules.write_text(json.dumps([{"name": "slow", "when": ['a="1"', 'a="2"'], "then": {"hold_s": 300}}]))
+    assert "can never match" in _replay(str(stream), "--with", str(rules)).stderr
+
+
 def test_a_line_that_is_no_message_is_named(tmp_path: Path) -> None:
     stream = tmp_path / "stream.jsonl"
     stream.write_text(_post(1, "Slow", "E1") + "\nnonsense\n")

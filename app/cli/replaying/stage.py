@@ -6,7 +6,7 @@ leaves the house, are replaced. Between two messages all that falls due is done,
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -102,15 +102,15 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    folder: Path, now: Micros, first_page: FirstPage, documents: dict[str, dict[str, Any]]
+    folder: Path, now: Micros, first_page: FirstPage, documents: Sequence[tuple[str, dict[str, Any]]] = ()
 ) -> AsyncIterator[Stage]:
-    """A process on an empty database in `folder`. `documents`: further configuration, by kind."""
+    """A process on an empty database in `folder`. `documents`: further configuration, each with its kind."""
     clock = ReplayClock(now)
     settings = Settings.model_construct(database_url=f"sqlite:///{folder / 'replay.db'}")
     world = await open_world(settings, clock, ProcessIds(1), prepare=migrate)
     world.notifiers = {**world.notifiers, Mute.kind: Mute()}
     service_id = await _configured(world.store, first_page)
-    for kind, document in documents.items():
+    for kind, document in documents:
         await world.store.write(resources.create, kind, document["name"], document, "replay")
     process = Process(world)
     process.supervisor.start("committer", world.committer.run)
