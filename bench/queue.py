@@ -2,6 +2,7 @@
 
     python3 dev.py bench-queue                        both databases, 1,000,000 waiting jobs, medians of three runs
     python3 dev.py bench-queue --only sqlite --runs 1
+    python3 dev.py bench-queue --part claiming        a few minutes; CPU, which a busy machine hardly falsifies
 
 Each figure is taken beside the same figure with 1,000 waiting jobs in the same run, because wall times vary with the
 machine's mood: read the ratio. The server under test is `tocsin serve` in a process of its own, its pages go to a phone in
@@ -13,12 +14,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -37,9 +39,10 @@ from app.store.opening import open_store
 from bench import waiting
 from bench.__main__ import RUN, Figures, phone
 from bench.load import quantile
-from bench.target import Configured, free_port, tocsin
+from bench.target import Configured, Target, free_port, tocsin
 from tests.harness.postgres import cluster
 
+PARTS = ("claiming", "serving")
 FEW = 1_000
 CLAIMS = 200
 HANDS = 16
@@ -56,7 +59,12 @@ AHEAD = 3 * SECOND
 
 
 async def claiming(store: Store) -> dict[str, float]:
-    """What the worker asks of the queue, in milliseconds, with this process as the only worker."""
+    """What the worker asks of the queue, in milliseconds, with this process as the only worker.
+
+    Beside it the CPU of a whole round (16 jobs added, claimed, finished; what is next, how many are due), the database's too.
+    """
+    everything = Target("this process and its database", 0, "", "", (os.getpid(),))
+    before = everything.cpu_s()
     took: dict[str, list[float]] = {"claim 16": [], "finish": [], "look": [], "backlog": []}
 
     async def timed(name: str, asked: Awaitable[object]) -> object:
@@ -74,7 +82,8 @@ async def claiming(store: Store) -> dict[str, float]:
         await timed("backlog", store.read(jobs.backlog))
         for job in taken:
             await timed("finish", store.write(jobs.finish, job))
-    return {name: quantile(values, 0.5) for name, values in took.items()}
+    spent = everything.cpu_s() - before
+    return {**{name: quantile(values, 0.5) for name, values in took.items()}, "round, CPU": spent / CLAIMS * 1_000}
 
 
 def rung(process: subprocess.Popen[str]) -> dict[str, float]:
@@ -198,7 +207,7 @@ async def _with_store(url: str, work: Callable[[Store], Awaitable[None]]) -> Non
         await store.close()
 
 
-def measure(figures: Figures, kind: str, folder: Path, many: int, seconds: int) -> None:
+def measure(figures: Figures, kind: str, folder: Path, many: int, seconds: int, parts: Sequence[str]) -> None:
     """The same with few and with many waiting jobs."""
     with database(kind, folder) as fresh:
         for count in (FEW, many):
@@ -207,9 +216,12 @@ def measure(figures: Figures, kind: str, folder: Path, many: int, seconds: int) 
 
             async def alone(store: Store, count: int = count, label: str = label) -> None:
                 await waiting.wait(store, count, count // 10)
-                figures.add(f"{label}: queue", **await claiming(store))
+                if "claiming" in parts:
+                    figures.add(f"{label}: queue", **await claiming(store))
 
             asyncio.run(_with_store(url, alone))
+            if "serving" not in parts:
+                continue
             port = free_port()
             with phone(port) as rings, tocsin(folder, url, f"http://127.0.0.1:{port}/", pid) as made:
                 asyncio.run(_with_store(url, partial(_served, figures, label, made, rings, seconds)))
@@ -241,6 +253,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.queue", description="Measure the queue with many jobs waiting.")
     parser.add_argument("--runs", type=int, default=3, help="runs of which the median is shown")
     parser.add_argument("--only", choices=["sqlite", "postgresql"], help="one database alone")
+    parser.add_argument("--part", choices=PARTS, help="one part alone")
     parser.add_argument("--waiting", type=int, default=1_000_000, help="how many jobs wait; a tenth as many incidents")
     parser.add_argument("--seconds", type=int, default=20, help=f"how long {RATE} pages a second are due")
     asked = parser.parse_args()
@@ -251,7 +264,7 @@ def main() -> None:
         for kind in kinds:
             folder = Path(tempfile.mkdtemp(prefix="tocsin-bench-"))
             try:
-                measure(figures, kind, folder, asked.waiting, asked.seconds)
+                measure(figures, kind, folder, asked.waiting, asked.seconds, [asked.part] if asked.part else PARTS)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
     show(figures, kinds, asked.waiting, asked.runs)

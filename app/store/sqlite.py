@@ -54,8 +54,8 @@ class Sqlite:
     kind = "sqlite"
 
     def __init__(self, url: URL, readers: int) -> None:
-        self._writer = _sqlite_engine(url, "IMMEDIATE", 1)
-        self._reader = _sqlite_engine(url, "DEFERRED", readers)
+        self._writer = _sqlite_engine(url, "IMMEDIATE", 1, WRITER_CACHE_KB)
+        self._reader = _sqlite_engine(url, "DEFERRED", readers, READER_CACHE_KB)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._reading = ThreadPoolExecutor(readers, thread_name_prefix="sqlite-reader")
 
@@ -83,19 +83,22 @@ class Sqlite:
         self._writer.dispose()
 
 
+WRITER_CACHE_KB = 65_536
+READER_CACHE_KB = 4_096
+"""Each connection has a cache of its own. What readers have to look through, such as all open incidents, the system keeps
+in memory once; they would each keep it again, and a process would grow with what waits in its database."""
 _PRAGMAS = (
     "PRAGMA busy_timeout = 5000",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
     # A checkpoint each 16 MB of log instead of each 4: half the sync calls in a storm, still a quick restart.
     "PRAGMA wal_autocheckpoint = 4000",
 )
 
 
-def _sqlite_engine(url: URL, begin: str, connections: int) -> Engine:
+def _sqlite_engine(url: URL, begin: str, connections: int, cache_kb: int) -> Engine:
     engine = create_engine(
         url,
         poolclass=QueuePool,
@@ -111,7 +114,7 @@ def _sqlite_engine(url: URL, begin: str, connections: int) -> Engine:
         # The driver must not open transactions of its own: BEGIN is sent below.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in _PRAGMAS:
+        for pragma in (*_PRAGMAS, f"PRAGMA cache_size = -{cache_kb}"):
             cursor.execute(pragma)
         cursor.close()
 
