@@ -112,7 +112,8 @@ def _resolve_on_open(known: Known, event: Event) -> Change:
 
 def _resolve_on_resolved(known: Known, event: Event) -> Change:
     newer = event.starts_at is not None and known.starts_at is not None and event.starts_at > known.starts_at
+    if event.ends_at is not None and event.ends_at <= (known.ended_at or 0):
+        return ALREADY_RESOLVED
     if newer:
         return ORPHAN
-    later = event.ends_at is not None and event.ends_at > (known.ended_at or 0)
-    return ENDED_LATER if later else ALREADY_RESOLVED
+    return ALREADY_RESOLVED if event.ends_at is None else ENDED_LATER
