@@ -54,7 +54,7 @@ def join(work: Work, incident: Incident, one: Waiting, name: str, because: str, 
     event = one.item.event
     if incident.state == "resolved":
         work.entries.append((incident.id, recur(incident, work.now, event.title)))
-        _page(work, incident, one.inlet, _learned(work, incident, one), after_s=_return(incident, one.inlet))
+        _page(work, incident, one.inlet, after_s=_return(incident, one.inlet))
     severity = _severity(work, one)
     if severity != incident.severity:
         worsen(work, incident, one.inlet, severity, f"{event.title} is {severity}")

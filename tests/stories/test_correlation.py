@@ -229,6 +229,9 @@ async def test_what_a_check_taught_about_itself_holds_its_page(database: str) ->
             await ana.is_paged("Probe")
         await blips("wallet")
         await ana.is_not_paged()
+        # What comes back flaps, and somebody is told.
+        await blips("wallet")
+        await ana.is_paged("Probe")
         await metal.fires("Probe", service="ledger", cluster="ledger")
         await story.passes(seconds=149)
         await ana.is_not_paged()
