@@ -144,9 +144,10 @@ def _facts(body: Any) -> dict[str, str]:
     for outer, values in body.items():
         if type(values) is dict:
             for name, value in values.items():
-                _learn(fields, f"{outer}_{name}".lower(), value)
+                if (joined := f"{outer}_{name}".lower()) in _WANTED:
+                    _learn(fields, joined, value)
                 _learn(fields, name.lower(), value)
-    return {fact: fields[name] for fact, names in _NAMES.items() if (name := _best(names, fields))}
+    return _named(fields)
 
 
 def _learn(fields: dict[str, str], name: str, value: Any) -> None:
@@ -155,11 +156,14 @@ def _learn(fields: dict[str, str], name: str, value: Any) -> None:
         fields[name] = said
 
 
-def _best(names: tuple[str, ...], fields: Mapping[str, str]) -> str:
-    for name in names:
-        if name in fields:
-            return name
-    return ""
+def _named(fields: Mapping[str, str]) -> dict[str, str]:
+    facts: dict[str, str] = {}
+    for fact, names in _NAMES.items():
+        for name in names:
+            if name in fields:
+                facts[fact] = fields[name]
+                break
+    return facts
 
 
 def _clean(value: Any) -> str:

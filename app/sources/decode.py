@@ -11,6 +11,7 @@ import html
 import json
 import re
 from html.entities import html5
+from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -27,7 +28,7 @@ _MAX_FIELDS = 1_000
 _MAX_DIGITS = 18
 _WRAPPERS = ("payload", "data", "json", "body")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
-_CONTAINERS = (dict, list)
+_CONTAINERS = frozenset((dict, list))
 
 _KEY = re.compile(rb'"[ \t\r\n]*:')
 _FORM = re.compile(r"[\w.\-\[\]%+$]{1,200}=")
@@ -96,15 +97,10 @@ def _may_be_deep(body: bytes) -> bool:
 
 
 def _is_deep(value: Any) -> bool:
-    level = [value]
+    level = [value] if type(value) in _CONTAINERS else []
     for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for parent in level
-            if type(parent) in _CONTAINERS
-            for child in (parent.values() if type(parent) is dict else parent)
-            if type(child) in _CONTAINERS
-        ]
+        below = chain.from_iterable([parent.values() if type(parent) is dict else parent for parent in level])
+        level = [child for child in below if type(child) in _CONTAINERS]
         if not level:
             return False
     return True
