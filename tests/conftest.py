@@ -24,19 +24,15 @@ gc.set_threshold(*GC_THRESHOLD)
 
 def pytest_collection_finish() -> None:
     """Nothing of what was collected goes away."""
-    _keep_from_the_collector()
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _collected() -> Iterator[None]:
-    """What a file of tests left is looked through once: one look at what all left would stop the world for 20 s."""
+    """What a file of tests left is looked through once, between files: in the middle of a story it would stop the world."""
     yield
-    _keep_from_the_collector()
-
-
-def _keep_from_the_collector() -> None:
     gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(scope="session")

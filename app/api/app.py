@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -79,6 +79,15 @@ class _Application(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         return document(self)
+
+
+_DOCUMENT = APIRouter(prefix="/v1", route_class=StrictRoute)
+
+
+@_DOCUMENT.get("/openapi.json", include_in_schema=False, response_class=JSONResponse)
+def _document(request: Request) -> dict[str, Any]:
+    described: dict[str, Any] = request.app.openapi()
+    return described
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +167,8 @@ def build(world: World, process: Process, made: Routes | None = None) -> FastAPI
         middleware=[Middleware(Edge, world.ids), Middleware(Gate, Keys(world.store, world.clock))],
         exception_handlers={HTTPException: answer, RequestValidationError: answer},
     )
-    document_route = APIRouter(prefix="/v1", route_class=StrictRoute)
-    document_route.add_api_route(
-        "/openapi.json", app.openapi, methods=["GET"], include_in_schema=False, response_class=JSONResponse
-    )
-    for router in (made.keyed, document_route, health.router(process), *made.unkeyed):
+    app.state.process = process
+    for router in (made.keyed, _DOCUMENT, health.ROUTES, *made.unkeyed):
         # Not included, which has each request look for its route twice, and along a longer way.
         app.router.routes.extend(router.routes)
     return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
@@ -37,37 +37,45 @@ def _stalled(process: Process) -> list[str]:
     return found
 
 
-def router(process: Process) -> APIRouter:
-    """The routes; none needs a key."""
-    routes = APIRouter(tags=["health"])
-    world = process.world
+def _process(request: Request) -> Process:
+    """The process that answers: an application is one process's, its routes are not."""
+    process: Process = request.app.state.process
+    return process
 
-    @routes.get("/livez", summary="Is this process alive?", operation_id="livez")
-    async def livez(response: Response) -> Health:
-        """200 while every loop makes progress; 503 asks for a restart."""
-        stalled = [] if process.draining else _stalled(process)
-        response.status_code = 503 if stalled else 200
-        return Health(status="; ".join(stalled) or "ok")
 
-    @routes.get("/readyz", summary="May this process be sent work?", operation_id="readyz")
-    async def readyz(response: Response) -> Health:
-        """200 while the database answers and the process is not stopping. Says so where paging is held back."""
-        if process.draining:
-            response.status_code = 503
-            return Health(status="stopping")
-        try:
-            hold = await world.store.read(hold_of)
-        except StoreError as error:
-            response.status_code = 503
-            return Health(status=str(error))
-        return Health(status="ok" if hold is None else f"ok, but {said_of(hold, world.clock.now())}")
+ROUTES = APIRouter(tags=["health"])
+"""None needs a key."""
 
-    @routes.get(
-        "/metrics", summary="Metrics in the Prometheus text format", operation_id="metrics", include_in_schema=False
-    )
-    async def metrics() -> Response:
-        """Counters and gauges of this process."""
-        world.metrics.ingest_waiting.set(world.committer.waiting)
-        return Response(generate_latest(world.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    return routes
+@ROUTES.get("/livez", summary="Is this process alive?", operation_id="livez")
+async def livez(request: Request, response: Response) -> Health:
+    """200 while every loop makes progress; 503 asks for a restart."""
+    process = _process(request)
+    stalled = [] if process.draining else _stalled(process)
+    response.status_code = 503 if stalled else 200
+    return Health(status="; ".join(stalled) or "ok")
+
+
+@ROUTES.get("/readyz", summary="May this process be sent work?", operation_id="readyz")
+async def readyz(request: Request, response: Response) -> Health:
+    """200 while the database answers and the process is not stopping. Says so where paging is held back."""
+    process = _process(request)
+    if process.draining:
+        response.status_code = 503
+        return Health(status="stopping")
+    try:
+        hold = await process.world.store.read(hold_of)
+    except StoreError as error:
+        response.status_code = 503
+        return Health(status=str(error))
+    return Health(status="ok" if hold is None else f"ok, but {said_of(hold, process.world.clock.now())}")
+
+
+@ROUTES.get(
+    "/metrics", summary="Metrics in the Prometheus text format", operation_id="metrics", include_in_schema=False
+)
+async def metrics(request: Request) -> Response:
+    """Counters and gauges of this process."""
+    world = _process(request).world
+    world.metrics.ingest_waiting.set(world.committer.waiting)
+    return Response(generate_latest(world.metrics.registry), media_type=CONTENT_TYPE_LATEST)
