@@ -24,7 +24,7 @@ from app.incidents.priority import Impact
 from app.incidents.service import FirstPage, Grouping, Service
 from app.routing.inhibition import Inhibitions
 from app.routing.quieting import read_inhibitions
-from app.routing.reading import read_rulebook
+from app.routing.reading import Rules
 from app.routing.rulebook import Rulebook
 from app.sources.source import SourceSettings
 from app.store.database import Reading, Store
@@ -80,7 +80,7 @@ ParseSettings = Callable[[str, Mapping[str, Any]], SourceSettings]
 """Turns an integration's document into its kind's settings; for a kind that is gone, the defaults."""
 
 
-async def read_view(view: Reading, parse: ParseSettings) -> View:
+async def read_view(view: Reading, parse: ParseSettings, remembered: Rules) -> View:
     """The whole directory. Integrations and services are few (thousands), alerts are many."""
     version = await config_version(view)
     services = {item.id: Service.model_validate(item.document) for item in await listed(view, "service")}
@@ -98,7 +98,7 @@ async def read_view(view: Reading, parse: ParseSettings) -> View:
     )
     by_digest = {bytes(row[0]): (inlets[row[1]], row[2]) for row in keys if row[1] in inlets}
     served = {item: _inlet(0, "", "", SourceSettings(), item, services) for item in services}
-    rules = await read_rulebook(view, {item: one.name for item, one in services.items()})
+    rules = await remembered.read(view, {item: one.name for item, one in services.items()})
     own: dict[str, str] = {}
     for item in await listed(view, "aliases"):
         own |= item.document["labels"]
@@ -144,6 +144,7 @@ class Directory:
     def __init__(self, store: Store, parse: ParseSettings) -> None:
         self._store = store
         self._parse = parse
+        self._rules = Rules()
         self._asked_at: Micros = 0
         self.view = View()
         self.memory = Memory()
@@ -156,7 +157,7 @@ class Directory:
     async def refresh(self, view: Reading) -> View:
         """The View of this transaction: remembered, or read anew when the configuration has changed."""
         if await config_version(view) != self.view.version:
-            self.view = await read_view(view, self._parse)
+            self.view = await read_view(view, self._parse, self._rules)
         self._asked_at = view.now
         return self.view
 
