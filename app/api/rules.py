@@ -16,7 +16,7 @@ from app.api.parameters import NEWEST, Cursor, IdText, Limit, list_model, page, 
 from app.api.problems import FieldError, Invalid, NotFound, answers, invalid
 from app.clock import DAY, iso
 from app.routing.matchers import parse
-from app.routing.reading import read_known, read_rulebook
+from app.routing.reading import Rules, read_known
 from app.routing.rule import Rule
 from app.routing.rulebook import Known, tried
 from app.routing.tables import dropped, rule_hits
@@ -85,7 +85,7 @@ async def after_table(tx: Writing, old: Resource | None, new: Resource | None) -
 
 async def warn(view: Reading, rule: Resource) -> list[str]:
     """What whoever saves a rule may not have meant."""
-    book = await read_rulebook(view, await _names(view, "service"))
+    book = await Rules().read(view, await _names(view, "service"))
     before = book.hidden_behind(rule.id)
     if before is None:
         return []

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, insert, select, text, update
 
 from app.ids import first_id
 from app.incidents import turn
@@ -32,6 +32,8 @@ def _of(row: Any) -> Incident:
 # Made once: making a statement costs more than running it.
 _ONE = select(*_COLUMNS).where(incidents.c.id == bindparam("b_id"))
 _ONE_LOCKED = _ONE.with_for_update()
+_SOME = select(*_COLUMNS).where(incidents.c.id.in_(bindparam("wanted", expanding=True))).order_by(incidents.c.id)
+_SOME_LOCKED = _SOME.with_for_update()
 _NUMBERED = select(*_COLUMNS).where(incidents.c.number == bindparam("called"))
 _NUMBERED_LOCKED = _NUMBERED.with_for_update()
 
@@ -44,10 +46,8 @@ async def load(view: Reading, ids: Iterable[int], *, lock: bool = False) -> dict
     if len(wanted) == 1:
         found = await view.conn.execute(_ONE_LOCKED if lock else _ONE, {"b_id": wanted[0]})
         return {row.id: _of(row) for row in found}
-    question = select(*_COLUMNS).where(incidents.c.id.in_(wanted)).order_by(incidents.c.id)
-    if lock:
-        question = question.with_for_update()
-    return {row.id: _of(row) for row in await view.conn.execute(question)}
+    found = await view.conn.execute(_SOME_LOCKED if lock else _SOME, {"wanted": wanted})
+    return {row.id: _of(row) for row in found}
 
 
 async def by_number(view: Reading, number: int, *, lock: bool = False) -> Incident | None:
@@ -75,12 +75,21 @@ async def open_by_grouping(view: Reading, groupings: Iterable[bytes], *, lock: b
     return found
 
 
+def _lately(whose: ColumnElement[bool]) -> Select[int]:
+    some = select(incidents.c.id).where(whose, incidents.c.id >= bindparam("since")).limit(turn.COUNTED)
+    return select(func.count()).select_from(some.subquery())
+
+
+_LATELY = _lately(incidents.c.service_id == bindparam("service"))
+_LATELY_OF_NONE = _lately(incidents.c.service_id.is_(None))
+
+
 async def opened_lately(view: Reading, service_id: int | None) -> int:
     """How many incidents a service (None: those without one) has opened lately; counted no further than matters."""
-    since = first_id(view.now - turn.CROWDED_FOR)
-    some = select(incidents.c.id).where(incidents.c.service_id == service_id, incidents.c.id >= since)
-    question = select(func.count()).select_from(some.limit(turn.COUNTED).subquery())
-    return int((await view.conn.execute(question)).scalar_one())
+    values = {"since": first_id(view.now - turn.CROWDED_FOR)}
+    if service_id is None:
+        return int((await view.conn.execute(_LATELY_OF_NONE, values)).scalar_one())
+    return int((await view.conn.execute(_LATELY, {**values, "service": service_id})).scalar_one())
 
 
 async def add(tx: Writing, new: Sequence[Incident]) -> None:

@@ -13,14 +13,6 @@ MANY = 500
 """Edited rules that are read one by one; of more all are."""
 
 
-async def read_rulebook(view: Reading, services: Mapping[int, str]) -> Rulebook:
-    """All rules, with what they speak of. `services`: names by id."""
-    rules = await listed(view, "rule")
-    if not rules:
-        return Rulebook()
-    return Rulebook([(one.id, Rule.model_validate(one.document)) for one in rules], await read_known(view, services))
-
-
 ByVersion = Mapping[tuple[int, int], Rule]
 """Rules by id and version."""
 
