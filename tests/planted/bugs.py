@@ -126,6 +126,20 @@ QUEUE = (
         '        order: Order = "first rank"\n',
     ),
     Bug(
+        "processes that die early never take the oldest",
+        "app/paging/worker.py",
+        "        self._claims = clock.now() // SECOND % OLDEST_EVERY\n",
+        "        self._claims = 0\n",
+        tests=("tests/unit/test_worker_turns.py",),
+    ),
+    Bug(
+        "somebody who is disabled has their turns",
+        "app/oncall/facts.py",
+        '    if document.get("disabled"):\n',
+        "    if False:\n",
+        tests=("tests/stories/test_disabled_people.py",),
+    ),
+    Bug(
         "a conflict is not tried again",
         "app/store/database.py",
         "ATTEMPTS = 3\n",
