@@ -80,9 +80,6 @@ class FakeProvider:
                 self._closed.clear()
                 await self._closed.wait()
 
-    def _next(self) -> Answering:
-        return self.script.popleft() if self.script else self.usual
-
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         self.open += 1
@@ -99,12 +96,16 @@ class FakeProvider:
 
     async def _conversation(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
-            answer = self._next()
-            if answer.how == "drop_before":
+            scripted = self.script.popleft() if self.script else None
+            if (scripted or self.usual).how == "drop_before":
                 self.asked.set()
                 return _reset(writer)
             seen = await _read(reader)
-            answer = self.by_path.get(seen.path, answer) if answer is self.usual else answer
+            # A connection is kept: what is usual when a request comes counts, not what was when the last one was answered.
+            answer = scripted or self.by_path.get(seen.path, self.usual)
+            if answer.how == "drop_before":
+                self.asked.set()
+                return _reset(writer)
             self.seen.append(seen)
             self.asked.set()
             if answer.how == "hang":
