@@ -68,7 +68,7 @@ async def test_sns_is_subscribed_its_alarms_page_and_its_retries_do_nothing(data
     async with town(database) as story:
         ana, topic = await _sender(story, "sns")
         aws: Any = WayToAws(story.clock.now)
-        story.world.outbound = aws
+        pages_out, story.world.outbound = story.world.outbound, aws
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=Tocsin(story.process)), base_url="http://tocsin.test"
         ) as web:
@@ -99,3 +99,4 @@ async def test_sns_is_subscribed_its_alarms_page_and_its_retries_do_nothing(data
             assert (await story.incidents())[0].state == "resolved"
             assert aws.asked.count(CERTIFICATE_URL) == 2
         await story.passes(hours=2.5)
+        story.world.outbound = pages_out  # closed with the story
