@@ -106,6 +106,8 @@ def routes(world: World) -> Routes:
     """Every route but those that look at the process."""
     known = kinds(world, issue_key=integrations.issuing(world), key_shown=integrations.KeyIssued)
     v1 = APIRouter(prefix="/v1", route_class=StrictRoute, responses=problems.answers(422))
+    # Routes are tried in their order: what is asked most comes first.
+    oncall.add_routes(v1, world)
     for kind in known:
         resources.add_routes(v1, world, kind)
     for module in (
@@ -120,7 +122,6 @@ def routes(world: World) -> Routes:
         heartbeats,
         noise,
         holding,
-        oncall,
         preview,
         overrides,
         swaps,
