@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import fields, is_dataclass
 from types import FunctionType, MethodType
@@ -11,11 +13,11 @@ import pytest
 from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
-from app.api.app import routes
+from app.api.app import build, routes
 from app.clock import SystemClock
 from app.ids import ProcessIds
 from app.settings import Settings
-from app.wiring import open_world
+from app.wiring import Process, open_world
 from app.world import World
 
 SECRET = "a secret that nothing else equals"
@@ -63,3 +65,12 @@ async def test_no_route_remembers_a_part_of_its_world(world: World) -> None:
             for held in remembered(route.endpoint, set()):
                 name = texts.get(held) if isinstance(held, str) else parts.get(id(held))
                 assert name is None, f"{route.path}: read `world.{name}` at each request, not once"
+
+
+async def test_an_application_that_is_done_with_is_let_go(world: World) -> None:
+    """What FastAPI remembers of each endpoint for ever must not hold a process, its database and all of its statements."""
+    made = routes(world)
+    process = Process(world)
+    application = weakref.ref(build(world, process, made))
+    gc.collect()
+    assert application() is None
