@@ -7,17 +7,20 @@ The user writes the body and Datadog fills in $VARIABLES, so the same fact comes
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import unquote_plus
 
 from app.clock import Micros
 from app.sources import severity, times
 from app.sources.conventions import first_line
-from app.sources.decode import clean, decode, unescaped
-from app.sources.event import Event, Reading, Received, Severity, Status, Unreadable
-from app.sources.limits import digest, finish, fitted, links, one_line, text
-from app.sources.remapping import Places, remapped
+from app.sources.decode import clean, unescaped
+from app.sources.dialect import Dialect
+from app.sources.event import Event, Severity, Status
+from app.sources.limits import digest, links, one_line, text
+from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 from app.sources.tags import tags
 
@@ -46,12 +49,17 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }
 """What we want to know, and the fields that may say it, the best first."""
 _WANTED = frozenset(name for names in _NAMES.values() for name in names)
+_NOWHERE = ""
+"""Stands for a field that says a fact which none says."""
+_OUTER = {name[:at] for name in _WANTED for at, sign in enumerate(name) if sign == "_"}
+_JOINT = {
+    outer: {name.removeprefix(f"{outer}_"): name for name in _WANTED if name.startswith(f"{outer}_")}
+    for outer in _OUTER
+}
+"""The wanted names in two parts, as in a map within a map: `alert`, then `id`, is `alert_id`."""
+_NONE: dict[str, str] = {}
 _ABSENT = frozenset({"null", "none"})
-
-_PLACES = Places(("transition", "type"), ("priority", "type"))
-
-_ENOUGH = frozenset({"title", "message", "transition", "monitor", "cycle", "aggregate"})
-"""One of these makes a body Datadog's."""
+_ABSENT_LENGTH = 4
 
 # A forgotten $ leaves the bare name of the variable, a misspelt one stays as it was written.
 _VARIABLE = re.compile(
@@ -66,6 +74,9 @@ _HEAD = re.compile(
 )
 _FIRING = frozenset({"triggered", "no data", "warn", "renotify", "alert", "warning", "error"})
 _RESOLVED = frozenset({"recovered", "ok", "resolved"})
+_TRANSITIONS = _FIRING | _RESOLVED
+_PRIORITIES = frozenset({"p1", "p2", "p3", "p4", "p5"})
+_WARNS = frozenset({"warn", "warning"})
 _MONITOR = re.compile(r"https?://[^\s()\[\]<>\"]{1,200}?/monitors[/#](\d{1,20})(\?[^\s()\[\]<>\"]{0,2000})?")
 _MONITOR_PATH = re.compile(r"/monitors[/#]\d")
 _LONGEST_HOST = 210
@@ -81,6 +92,37 @@ class DatadogSettings(SourceSettings):
     """What an integration of Datadog can set."""
 
 
+class _Facts(NamedTuple):
+    """What the fields of a body say, under the names of _NAMES; absent facts are empty."""
+
+    cycle: str = ""
+    monitor: str = ""
+    aggregate: str = ""
+    transition: str = ""
+    type: str = ""
+    priority: str = ""
+    title: str = ""
+    full_title: str = ""
+    scope: str = ""
+    tags: str = ""
+    host: str = ""
+    message: str = ""
+    markup: str = ""
+    link: str = ""
+    date: str = ""
+    updated: str = ""
+    org: str = ""
+    metric: str = ""
+    query: str = ""
+    snapshot: str = ""
+    status: str = ""
+
+    @property
+    def enough(self) -> bool:
+        """Whether they make a body Datadog's."""
+        return bool(self.title or self.message or self.transition or self.monitor or self.cycle or self.aggregate)
+
+
 class _Head(NamedTuple):
     """What a title says, part by part; absent parts are empty."""
 
@@ -94,11 +136,17 @@ class _Monitor(NamedTuple):
     """What the link to the monitor in the text says; absent parts are empty."""
 
     id: str
-    group: str
+    query: str
     url: str
 
+    @property
+    def scope(self) -> str:
+        """The group that it links to."""
+        group = _GROUP.search(self.query) if self.query else None
+        return clean(unquote_plus(group[1])) if group else ""
 
-class Datadog:
+
+class Datadog(Dialect[DatadogSettings]):
     """Datadog's webhooks."""
 
     kind: ClassVar[str] = "datadog"
@@ -116,102 +164,103 @@ are sent too.
         "scope": "host:test",
     }
     Settings: ClassVar[type[SourceSettings]] = DatadogSettings
+    expected: ClassVar[str] = "a title, a text, a transition or an alert id was expected"
+    places: ClassVar[Places] = Places(("transition", "type"), ("priority", "type"))
 
-    def read(self, received: Received, settings: DatadogSettings, now: Micros) -> Reading:
-        """See Source.read. One event a request; a list of bodies is read as that many."""
-        value, scrubbed = decode(received.body)
-        bodies = value if isinstance(value, list) else [value]
-        told = [(body, facts) for body in bodies if (facts := _facts(body)).keys() & _ENOUGH]
-        if not told:
-            raise Unreadable("This is no Datadog message: it has no title, no text, no transition and no alert id.")
-        lost = len(bodies) - len(told)
-        problems = [f"{lost} of {len(bodies)} parts of the body are no Datadog message."] if lost else []
-        events = [_event(facts, now) for _, facts in told]
-        if settings.remaps:
-            events = [
-                remapped(event, settings, _PLACES, body, value) for event, (body, _) in zip(events, told, strict=True)
-            ]
-        return finish(events, problems, scrubbed=scrubbed)
+    def events(self, message: dict[str, Any], settings: DatadogSettings, now: Micros) -> Sequence[Event] | None:
+        """See Dialect.events: one event a message."""
+        facts = _facts(message)
+        return (_event(facts, now),) if facts.enough else None
 
 
-def _facts(body: Any) -> dict[str, str]:
+def _facts(body: dict[str, Any]) -> _Facts:
     """Each fact that some field says; nested maps count as `outer_inner` and as `inner`, after the upper level."""
-    if not isinstance(body, dict):
-        return {}
-    fields: dict[str, str] = {}
+    fields = {_NOWHERE: ""}
     for name, value in body.items():
-        _learn(fields, name if name in _WANTED else name.lower().lstrip("$"), value)
+        if (known := name if name in _WANTED else name.lower().lstrip("$")) in _WANTED:
+            _learn(fields, known, value)
     for outer, values in body.items():
         if type(values) is dict:
+            joint = _JOINT.get(outer.lower(), _NONE)
             for name, value in values.items():
-                if (joined := f"{outer}_{name}".lower()) in _WANTED:
-                    _learn(fields, joined, value)
-                _learn(fields, name.lower(), value)
-    return _named(fields)
+                inner = name.lower()
+                if inner in joint:
+                    _learn(fields, joint[inner], value)
+                if inner in _WANTED:
+                    _learn(fields, inner, value)
+    return _Facts(*_telling(tuple(fields))(fields))
+
+
+@lru_cache(maxsize=256)
+def _telling(names: tuple[str, ...]) -> Callable[[dict[str, str]], tuple[str, ...]]:
+    """What takes each fact from the best field of these that says it; a user's template has the same fields each time."""
+    best = (next((name for name in _NAMES[fact] if name in names), _NOWHERE) for fact in _Facts._fields)
+    return itemgetter(*best)
 
 
 def _learn(fields: dict[str, str], name: str, value: Any) -> None:
     """Keeps the first value of a field that says something."""
-    if name in _WANTED and name not in fields and (said := _clean(value)):
+    if name in fields:
+        return
+    said = (value if type(value) is str else text(value)).strip()
+    # Names of variables are upper case: hardly any text needs a closer look.
+    if said and not ((said[0] == "$" or said.isupper() or len(said) == _ABSENT_LENGTH) and _is_void(said)):
         fields[name] = said
 
 
-def _named(fields: Mapping[str, str]) -> dict[str, str]:
-    facts: dict[str, str] = {}
-    for fact, names in _NAMES.items():
-        for name in names:
-            if name in fields:
-                facts[fact] = fields[name]
-                break
-    return facts
+def _is_void(said: str) -> bool:
+    """Whether a text says that the fact does not apply."""
+    if len(said) > _LONGEST_NAME:
+        return False
+    return said.lower() in _ABSENT or bool(_VARIABLE.fullmatch(said) or _LITERAL.fullmatch(said))
 
 
-def _clean(value: Any) -> str:
-    """The text of a value, or nothing when it says that it does not apply."""
-    said = (value if type(value) is str else text(value)).strip()
-    if not said or len(said) > _LONGEST_NAME:
-        return said
-    # Names of variables are upper case: no other text needs a closer look.
-    if (said[0] == "$" or said.isupper()) and (_VARIABLE.fullmatch(said) or _LITERAL.fullmatch(said)):
-        return ""
-    return "" if said.lower() in _ABSENT else said
-
-
-def _event(facts: Mapping[str, str], now: Micros) -> Event:
+def _event(facts: _Facts, now: Micros) -> Event:
     head = _head(facts)
-    said = unescaped(facts.get("message", "")[:_MAX_MARKUP])
-    markup = said if facts.get("markup") == facts.get("message") else unescaped(facts.get("markup", "")[:_MAX_MARKUP])
+    said = unescaped(facts.message[:_MAX_MARKUP])
+    markup = said if facts.markup == facts.message else unescaped(facts.markup[:_MAX_MARKUP])
     monitor = _monitor(markup)
-    transition = facts.get("transition") or head.transition
-    status = _status(transition, facts.get("type", ""))
-    scope = facts.get("scope") or head.scope or monitor.group
-    level, raw = _severity(facts, head, transition, status)
+    transition = facts.transition or head.transition
+    word = _plain(transition)
+    status = _status(word, facts.type)
+    scope = facts.scope or head.scope or monitor.scope
+    level, raw = _severity(facts, head, word, status)
     key, cycle = _key(facts, head, monitor, scope)
-    message = said.replace("%%%", "").strip()
-    name = one_line(head.name) or first_line(message) or f"Datadog monitor {facts.get('monitor') or monitor.id}".strip()
-    dates = [at for fact in ("date", "updated") if (at := times.sane(times.parse(facts.get(fact)), now)) is not None]
-    return fitted(
-        Event(
-            status=status,
-            key=key,
-            title=f"No data: {name}" if _plain(transition) == "no data" else name,
-            severity=level,
-            labels=_labels(facts, head, monitor, scope, name),
-            annotations={
-                "description": message,
-                "transition": transition,
-                "query": facts.get("query", ""),
-                "alert_status": facts.get("status", ""),
-                "severity_raw": raw,
-            },
-            links=links(("Event", facts.get("link")), ("Monitor", monitor.url), ("Snapshot", facts.get("snapshot"))),
-            # Only Triggered names a beginning: the date of a Re-Triggered, Renotify or Warn is that of the message.
-            starts_at=dates[0] if dates and transition.lower() == "triggered" else None,
-            ends_at=max(dates) if dates and status == "resolved" else None,
-            once=cycle,
-            test=head.name.startswith("[TEST]") and "Test notification triggered by" in markup + message,
-        )
+    message = _bare(said)
+    name = one_line(head.name) or first_line(message) or f"Datadog monitor {facts.monitor or monitor.id}".strip()
+    return Event(
+        status=status,
+        key=key,
+        title=f"No data: {name}" if word == "no data" else name,
+        severity=level,
+        labels=_labels(facts, head, monitor, scope, name),
+        annotations={
+            "description": message,
+            "transition": transition,
+            "query": facts.query,
+            "alert_status": facts.status,
+            "severity_raw": raw,
+        },
+        links=links(("Event", facts.link), ("Monitor", monitor.url), ("Snapshot", facts.snapshot)),
+        # Only Triggered names a beginning: the date of a Re-Triggered, Renotify or Warn is that of the message.
+        starts_at=next(_dates(facts, now), None) if transition.lower() == "triggered" else None,
+        ends_at=max(_dates(facts, now), default=None) if status == "resolved" else None,
+        once=cycle,
+        test=head.name.startswith("[TEST]") and "Test notification triggered by" in markup + message,
     )
+
+
+def _dates(facts: _Facts, now: Micros) -> Iterator[Micros]:
+    """The believable ones, that of the event first."""
+    for date in (facts.date, facts.updated):
+        if (at := times.sane(times.parse(date), now)) is not None:
+            yield at
+
+
+def _bare(said: str) -> str:
+    """A text without Datadog's marks of Markdown, which stand around it."""
+    said = said.strip().removeprefix("%%%").removesuffix("%%%")
+    return (said.replace("%%%", "") if "%%%" in said else said).strip()
 
 
 def _plain(transition: str) -> str:
@@ -219,19 +268,12 @@ def _plain(transition: str) -> str:
     return transition.strip().lower().removeprefix("re-")
 
 
-def _head(facts: Mapping[str, str]) -> _Head:
+def _head(facts: _Facts) -> _Head:
     """The parts of the title; when there are two titles, what the better name lacks comes from the other."""
-    title, full = facts.get("title", ""), facts.get("full_title", "")
-    best = _split(title)
-    if title == full:
+    best = _split(facts.title)
+    if facts.title == facts.full_title:
         return best
-    other = _split(full)
-    return _Head(
-        best.priority or other.priority,
-        best.transition or other.transition,
-        best.scope or other.scope,
-        best.name or other.name,
-    )
+    return _Head(*(mine or others for mine, others in zip(best, _split(facts.full_title), strict=True)))
 
 
 def _split(title: str) -> _Head:
@@ -239,12 +281,11 @@ def _split(title: str) -> _Head:
     match = _HEAD.fullmatch(title[:_MAX_HEAD]) if "[" in title else None
     if match is None:
         return _Head("", "", "", title)
-    priority, transition, scope, name = (match[part] or "" for part in _Head._fields)
-    name += title[_MAX_HEAD:]
-    known = _plain(transition) in _FIRING | _RESOLVED or transition.lower().endswith("recovered")
+    priority, transition, scope, name = match.groups("")
+    known = _plain(transition) in _TRANSITIONS or transition.lower().endswith("recovered")
     if transition and not known and not scope:
-        transition, name = "", title[match.start("transition") - 1 :]
-    return _Head(priority, transition, scope.strip(), name)
+        return _Head(priority, "", "", title[match.start("transition") - 1 :])
+    return _Head(priority, transition, scope.strip(), name + title[_MAX_HEAD:])
 
 
 def _monitor(markup: str) -> _Monitor:
@@ -252,56 +293,56 @@ def _monitor(markup: str) -> _Monitor:
     match = _MONITOR.search(markup, max(0, path.start() - _LONGEST_HOST)) if path else None
     if match is None:
         return _Monitor("", "", "")
-    group = _GROUP.search(match[2] or "")
-    return _Monitor(match[1], clean(unquote_plus(group[1])) if group else "", match[0].rstrip("?"))
+    return _Monitor(match[1], match[2] or "", match[0].rstrip("?"))
 
 
-def _status(transition: str, kind: str) -> Status:
+def _status(word: str, kind: str) -> Status:
     """An unknown transition fires. Without any, the type `success` is the only word for an end."""
-    word = _plain(transition)
     if word:
         return "resolved" if word in _RESOLVED or word.endswith("recovered") else "firing"
     return "resolved" if kind.lower() == "success" else "firing"
 
 
-def _severity(facts: Mapping[str, str], head: _Head, transition: str, status: Status) -> tuple[Severity, str]:
+def _severity(facts: _Facts, head: _Head, word: str, status: Status) -> tuple[Severity, str]:
     """Priority, else type; a Warn is never worse than a warning. And the raw word, when nobody knows it."""
-    kind = facts.get("type", "").lower()
-    for word in (facts.get("priority", ""), head.priority):
+    kind = facts.type.lower()
+    for priority in (facts.priority, head.priority):
         # normal and low are $PRIORITY, which is not the monitor's.
-        if word.lower() in {"p1", "p2", "p3", "p4", "p5"}:
-            level: Severity | None = severity.lookup(word, severity.DATADOG)
+        if priority.lower() in _PRIORITIES:
+            level = severity.lookup(priority, severity.DATADOG)
             break
     else:
         level = severity.lookup(kind, severity.DATADOG)
-    warns = _plain(transition) in {"warn", "warning"}
-    if warns and (level is None or severity.RANK[level] > severity.RANK["warning"]):
+    if word in _WARNS and (level is None or severity.RANK[level] > severity.RANK["warning"]):
         level = "warning"
     raw = kind if level is None and status == "firing" else ""
     return level or severity.UNKNOWN, raw
 
 
-def _key(facts: Mapping[str, str], head: _Head, monitor: _Monitor, scope: str) -> tuple[str, bool]:
+def _key(facts: _Facts, head: _Head, monitor: _Monitor, scope: str) -> tuple[str, bool]:
     """What stays the same from trigger to recovery, the best that is there; and whether it never comes again after it."""
-    if cycle := facts.get("cycle"):
-        return f"cycle:{cycle}", True
-    org, aggregate = facts.get("org", ""), facts.get("aggregate", "")
-    where = ",".join(sorted(part.strip() for part in scope.split(",")))
-    if number := facts.get("monitor") or monitor.id:
-        return f"monitor:{org}/{number}/{where or aggregate}", False
-    if aggregate:
-        return f"aggregate:{org}/{aggregate}", False
-    return "title:" + digest([org, head.name or facts.get("message", ""), where]), False
+    if facts.cycle:
+        return f"cycle:{facts.cycle}", True
+    where = ",".join(sorted([part.strip() for part in scope.split(",")])) if "," in scope else scope.strip()
+    if number := facts.monitor or monitor.id:
+        return f"monitor:{facts.org}/{number}/{where or facts.aggregate}", False
+    if facts.aggregate:
+        return f"aggregate:{facts.org}/{facts.aggregate}", False
+    return "title:" + digest([facts.org, head.name or facts.message, where]), False
 
 
-def _labels(facts: Mapping[str, str], head: _Head, monitor: _Monitor, scope: str, name: str) -> dict[str, str]:
+def _labels(facts: _Facts, head: _Head, monitor: _Monitor, scope: str, name: str) -> dict[str, str]:
     own = {
         "alertname": name,
-        "host": facts.get("host", ""),
-        "priority": (facts.get("priority") if not head.priority else head.priority) or "",
-        "monitor_id": facts.get("monitor") or monitor.id,
-        "aggreg_key": facts.get("aggregate", ""),
-        "metric": facts.get("metric", ""),
-        "org_id": facts.get("org", ""),
+        "host": facts.host,
+        "priority": head.priority or facts.priority,
+        "monitor_id": facts.monitor or monitor.id,
+        "aggreg_key": facts.aggregate,
+        "metric": facts.metric,
+        "org_id": facts.org,
     }
-    return own | (tags(scope) if ":" in scope else {}) | tags(facts.get("tags", ""))
+    if ":" in scope:
+        own |= tags(scope)
+    if facts.tags:
+        own |= tags(facts.tags)
+    return own

@@ -83,7 +83,7 @@ def bounded(pairs: Mapping[str, str]) -> tuple[dict[str, str], bool]:
     A long value loses its end; of too many pairs the first MAX_LABELS by name stay.
     """
     kept = {name: value for name, value in pairs.items() if value}
-    if len(kept) <= MAX_LABELS and len("".join(kept)) + len("".join(kept.values())) <= MAX_VALUE:
+    if len(kept) <= MAX_LABELS and len("".join([*kept, *kept.values()])) <= MAX_VALUE:
         return kept, False  # nearly always, at the speed of C
     cut = False
     if len(kept) > MAX_LABELS:
@@ -104,7 +104,7 @@ def fitted(event: Event) -> Event:
         labels[TRUNCATED] = "true"
         title = title[:MAX_TITLE].rstrip()
     # As _replace, which takes four times as long.
-    return Event(event.status, event.key, title, event.severity, labels, annotations, *event[6:])
+    return Event._make((event.status, event.key, title, event.severity, labels, annotations, *event[6:]))
 
 
 def finish(

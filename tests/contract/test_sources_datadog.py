@@ -254,11 +254,11 @@ class TestForms:
     def test_several_bodies_in_a_list_are_several_events(self):
         reading = read([message(), {}, message(alert_id="8")])
         assert len(reading.events) == 2
-        assert reading.problems == ("1 of 3 parts of the body are no Datadog message.",)
+        assert reading.problems == ("1 of 3 parts of the body are no message of Datadog.",)
 
     @pytest.mark.parametrize("body", [{}, {"id": "1", "event_type": "x"}, [], ["x"], "x", {"title": "null"}])
     def test_what_says_nothing_is_not_datadogs(self, body):
-        with pytest.raises(Unreadable, match="no Datadog message"):
+        with pytest.raises(Unreadable, match="no message of Datadog"):
             read(body)
 
 
