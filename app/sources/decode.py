@@ -136,20 +136,15 @@ def scrub(value: Any) -> Document:
     """The same value with every bad character of its texts replaced. Raises Unreadable for endless nesting."""
     found = False
 
-    def better(text: str) -> str:
-        nonlocal found
-        cleaned = clean(text)
-        found = found or cleaned != text
-        return cleaned
-
     def walk(part: Any) -> Any:
+        nonlocal found
         if isinstance(part, str):
-            return better(part)
+            cleaned = clean(part)
+            found = found or cleaned != part
+            return cleaned
         if isinstance(part, dict):
-            return {better(name): walk(child) for name, child in part.items()}
-        if isinstance(part, list):
-            return [walk(child) for child in part]
-        return part
+            return {walk(name): walk(child) for name, child in part.items()}
+        return [walk(child) for child in part] if isinstance(part, list) else part
 
     try:
         walked = walk(value)
@@ -168,7 +163,7 @@ def _tolerant(body: bytes) -> Document:
     if not text:
         raise Unreadable("The body is empty; JSON was expected.")
     try:
-        value = _loads(text)
+        value = _TOLERANT.decode(text)
     except RecursionError:
         raise Unreadable(_TOO_DEEP) from None
     except json.JSONDecodeError as error:
@@ -182,13 +177,12 @@ def _tolerant(body: bytes) -> Document:
     return Document(document.value, document.scrubbed or replaced)
 
 
-def _loads(text: str) -> Any:
-    # NaN and Infinity stay as their names; numbers too long for a number stay as their digits.
-    return json.loads(text, strict=False, parse_constant=str, parse_int=_int)
-
-
 def _int(digits: str) -> int | str:
     return int(digits) if len(digits) <= _MAX_DIGITS else digits
+
+
+# NaN and Infinity stay as their names; numbers too long for a number stay as their digits.
+_TOLERANT = json.JSONDecoder(strict=False, parse_constant=str, parse_int=_int)
 
 
 def _form(text: str) -> Any:
@@ -206,7 +200,7 @@ def _form(text: str) -> Any:
     for candidate in candidates:
         if candidate.lstrip().startswith(("{", "[")):
             try:
-                return _loads(candidate)
+                return _TOLERANT.decode(candidate)
             except json.JSONDecodeError:
                 continue
             except RecursionError:
