@@ -12,11 +12,12 @@ from typing import NamedTuple
 
 from app.clock import Micros
 from app.correlation import weights
+from app.correlation.echo import Echo, Said, known_of
 from app.correlation.entities import Facets
 from app.correlation.graph import NO_GRAPH, Graph
 from app.correlation.live import Live
 from app.correlation.score import Evidence, Match, matches
-from app.correlation.state import State
+from app.correlation.state import Seen, State
 
 URGENT = 2
 PINNED = "a person said that this alert belongs here"
@@ -58,28 +59,48 @@ def decide(
     *,
     graph: Graph = NO_GRAPH,
     old_news: bool = False,
+    echo: Echo | None = None,
 ) -> Placement:
-    """Places one alert, and remembers it. `scope`: only incidents of the same scope (whose pages go to the same people)."""
+    """Places one alert, and remembers it. `scope`: only incidents of the same scope (whose pages go to the same people).
+
+    `echo`: of the alerts placed before it at the same instant, with nothing else in between.
+    """
+    echo = echo or Echo()
     state.prune(now)
     seen = state.see(facets)
     pinned = state.live.get(state.pins.get(facets.key, 0))
     if pinned is not None and pinned.scope == scope:
-        state.add(pinned, seen, now)
-        state.count(seen, now)
+        _join(state, pinned, seen, now)
+        echo.keep(None, pinned.id)
         return Placement(pinned.id, False, "pinned", PINNED, 1.0, len(pinned.components))
-    rated = matches(state, seen, scope, now, graph)
-    factor = weights.OLD_NEWS_FACTOR if old_news else 1.0
-    best = rated[0] if rated and rated[0].score * factor >= weights.ENOUGH else None
-    live = state.live[best.incident_id] if best else state.open(new_id(), scope, now)
+    known = known_of(state, seen, scope, old_news=old_news)
+    said = echo.get(known, state.live) or _weighed(state, seen, scope, now, graph, old_news=old_news)
+    if isinstance(said, str):
+        live = _join(state, state.open(new_id(), scope, now), seen, now)
+        echo.keep(None, live.id)
+        return Placement(live.id, True, "first", said, 0.0, 1)
+    live = _join(state, state.live[said.incident_id], seen, now)
+    echo.keep(known, live.id, said)
+    merges = _merges(state, live, said.others, now) if said.others and not old_news else ()
+    kept = state.live[merges[-1].into] if merges else live
+    return Placement(kept.id, False, said.name, said.sentence, said.score, len(kept.components), merges)
+
+
+def _join(state: State, live: Live, seen: Seen, now: Micros) -> Live:
     state.add(live, seen, now)
     state.count(seen, now)
-    if best is None:
-        return Placement(live.id, True, "first", _alone(rated, factor), 0.0, 1)
-    merges = _merges(state, live, rated[1:], now) if len(rated) > 1 and not old_news else ()
-    kept = state.live[merges[-1].into] if merges else live
+    return live
+
+
+def _weighed(state: State, seen: Seen, scope: int, now: Micros, graph: Graph, *, old_news: bool) -> Said | str:
+    """Why an alert joins an incident, or why it opens one."""
+    rated = matches(state, seen, scope, now, graph)
+    factor = weights.OLD_NEWS_FACTOR if old_news else 1.0
+    if not rated or rated[0].score * factor < weights.ENOUGH:
+        return _alone(rated, factor)
+    best, *others = rated
     evidence = best.evidence
-    said = sentence(best.score, evidence)
-    return Placement(kept.id, False, evidence[0].name, said, best.score, len(kept.components), merges)
+    return Said(best.incident_id, best.score, evidence[0].name, sentence(best.score, evidence), others)
 
 
 def foresee(state: State, facets: Facets, scope: int, now: Micros, *, graph: Graph = NO_GRAPH) -> Match | None:
@@ -150,6 +171,4 @@ def recall(
     for into, gone in merges:
         if (kept := state.live.get(into)) and (other := state.live.get(gone)):
             state.merge(kept, other)
-    live = state.live.get(incident_id) or state.open(incident_id, scope, at)
-    state.add(live, seen, at)
-    state.count(seen, at)
+    _join(state, state.live.get(incident_id) or state.open(incident_id, scope, at), seen, at)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from app.correlation import causes
@@ -216,12 +217,14 @@ _READERS: tuple[tuple[Kind, Reader | None], ...] = (
 
 
 def _words(event: Event, check: str) -> tuple[str, ...]:
-    said, own = event.annotations, check.split()
+    said = event.annotations
     found: dict[str, None] = {}
     for text in (event.title, said.get("description"), said.get("summary")):
         if text:
-            found |= _words_of(text[:MAX_TEXT])
-    return tuple([word for word in found if word not in own][:MAX_WORDS])
+            found.update(_words_of(text[:MAX_TEXT]))
+    for own in check.split():
+        found.pop(own, None)
+    return tuple(islice(found, MAX_WORDS))
 
 
 @lru_cache(maxsize=READ)
@@ -229,7 +232,7 @@ def _words_of(text: str) -> dict[str, None]:
     """The words of a text that may be names, in their order. Texts come again: a rule says the same of many things."""
     found: dict[str, None] = {}
     for word in _WORD.findall(text.lower()):
-        if len(word) >= 4 and word not in _GENERIC and not word.replace(".", "").isdigit():
+        if len(word) >= 4 and word not in _GENERIC and (word[0] > "9" or not word.replace(".", "").isdigit()):
             found[word] = None
             if "." in word:
                 found[word.partition(".")[0]] = None

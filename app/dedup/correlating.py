@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from app.clock import Micros
 from app.correlation import engine, entities
+from app.correlation.echo import Echo
 from app.correlation.engine import Merge, Placement
 from app.correlation.entities import Facets
 from app.correlation.state import State
@@ -55,7 +56,8 @@ async def _place(
     rows: list[tuple[int, Micros, int, int, str]] = []
     left = [(one, facets_of(one, view)) for one in waiting]
     for _ in range(ROUNDS):
-        decided = [(one, said, _decide(remembered, view, one, said, work.now, tx.new_id)) for one, said in left]
+        echo = Echo()
+        decided = [(one, said, _decide(remembered, view, one, said, work.now, tx.new_id, echo)) for one, said in left]
         loaded |= await ledger.load(tx, _concerned(decided) - loaded.keys() - new.keys(), lock=True)
         left = []
         for one, said, placement in decided:
@@ -135,9 +137,11 @@ def facets_of(one: Waiting, view: View) -> Facets:
     return entities.facets(one.item.event, digest, one.inlet.name, one.inlet.service_name, view.aliases)
 
 
-def _decide(remembered: Memory, view: View, one: Waiting, said: Facets, now: Micros, new_id: engine.NewId) -> Placement:
+def _decide(
+    remembered: Memory, view: View, one: Waiting, said: Facets, now: Micros, new_id: NewId, echo: Echo
+) -> Placement:
     return engine.decide(
-        remembered.state, said, one.inlet.scope, now, new_id, graph=view.graph, old_news=one.is_old_news(now)
+        remembered.state, said, one.inlet.scope, now, new_id, graph=view.graph, old_news=one.is_old_news(now), echo=echo
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import count
 
 import pytest
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 from app.clock import HOUR, MINUTE, SECOND, Micros
 from app.correlation import correction, engine, live, rates, recent
 from app.correlation import state as states
+from app.correlation.echo import Echo, Said, known_of
 from app.correlation.engine import Placement
 from app.correlation.entities import Facets, facets
 from app.correlation.graph import NO_GRAPH, Graph
+from app.correlation.score import Match
 from app.correlation.state import State
 from app.sources.event import Event
 
@@ -29,8 +32,11 @@ class Day:
         self.ids = count(1)
         self.graph = graph
         self.told: list[tuple[Facets, Placement, Micros]] = []
+        self.echo: Echo | None = None
 
-    def fires(self, check: str, *, after_s: float = 5, text: str = "", scope: int = 0, **labels: str) -> Placement:
+    def fires(
+        self, check: str, *, after_s: float = 5, text: str = "", scope: int = 0, owner: str = "", **labels: str
+    ) -> Placement:
         self.now += int(after_s * SECOND)
         severity = labels.pop("severity", "critical")
         event = Event(
@@ -41,8 +47,10 @@ class Day:
             {"alertname": check, **labels},
             {"description": text},  # type: ignore[arg-type]
         )
-        said = facets(event, repr((check, sorted(labels.items()))), "sender")
-        placement = engine.decide(self.state, said, scope, self.now, self.ids.__next__, graph=self.graph)
+        said = facets(event, repr((check, sorted(labels.items()))), "sender", owner)
+        placement = engine.decide(
+            self.state, said, scope, self.now, self.ids.__next__, graph=self.graph, echo=self.echo
+        )
         self.told.append((said, placement, self.now))
         return placement
 
@@ -225,6 +233,67 @@ def test_same_stream_same_result_and_what_is_recalled_is_what_was_decided(
     assert {key: set(having) for key, having in recalled.index.items()} == {
         key: set(having) for key, having in one.state.index.items()
     }
+
+
+def _storm(seed: int, *, echoing: bool) -> list[tuple[int, bool, list[tuple[int, int]]]]:
+    """Where alerts go that come many at one instant, some of things that nobody heard of: incident, opened, merges."""
+    chance = random.Random(seed)
+    day = Day()
+    places = chance.choice([["a"], ["a", "b"], ["a", "b", "c", "d"]])
+    for batch in range(chance.randrange(2, 7)):
+        day.now += chance.choice([1, 20, 90, 300, 900, 5000]) * SECOND
+        day.echo = Echo() if echoing else None
+        for one in range(chance.randrange(1, 40)):
+            known = chance.choice([{}, {}, {"service": chance.choice(["cart", "pay", "mail"])}, {"queue": "orders"}])
+            host = chance.choice(["n-1", "db-1", *[f"new-{batch}x{one}"] * 6])
+            text = chance.choice(["", "", "", "while cart fails", "db-1 is gone", f"without new-{batch}x{one + 3}"])
+            check = chance.choice(["Slow", "Down", "NodeDown", "PodCrash"])
+            severity = chance.choice(["critical", "warning"])
+            scope = chance.randrange(20) // 18
+            own = chance.choice(["", "cart", "pay"])
+            labels = {"host": host, "cluster": chance.choice(places), "severity": severity, **known}
+            day.fires(check, after_s=0, text=text, scope=scope, owner=own, **labels)
+    return [(one.incident_id, one.opened, [made[:2] for made in one.merges]) for _, one, _ in day.told]
+
+
+def test_what_is_known_by_the_same_things_goes_where_it_would_have_gone() -> None:
+    for seed in range(60):
+        assert _storm(seed, echoing=True) == _storm(seed, echoing=False), seed
+
+
+def test_an_echo_is_heard_of_one_live_incident_that_is_not_about_to_be_merged() -> None:
+    near, strong = Match(2, 0.69, ()), Match(3, 0.7, ())
+    said = Said(1, 0.9, "same_host", "why", [near])
+    echo = Echo()
+    echo.keep("known", 1, said)
+    echo.keep("tied", 1, said._replace(others=[near, strong]))
+    echo.keep(None, 1, said)
+    assert echo.get("known", {1, 2}) is said
+    assert echo.get("known", {2}) is None
+    assert echo.get("tied", {1}) is None
+    assert echo.get(None, {1}) is None
+    echo.keep(None, 2)
+    assert echo.get("known", {1, 2}) is None
+
+
+def test_a_burst_that_begins_is_something_else_to_be_known_by() -> None:
+    day = Day()
+    known = []
+    for one in range(12):
+        day.fires("Down", after_s=0, cluster="a", host=f"host-of-{one}x")
+        event = Event("firing", "k", "Down", "critical", {"host": "fresh", "cluster": "a"})
+        known.append(known_of(day.state, day.state.see(facets(event, "new", "sender")), 0, old_news=False))
+    assert len(set(known)) == 2
+    assert known[0] != known[-1]
+
+
+def test_in_a_storm_most_alerts_are_not_weighed_again() -> None:
+    day = Day()
+    day.echo = Echo()
+    day.fires("Down", cluster="a", host="first")
+    day.fires("Down", after_s=0, cluster="a", host="second")
+    told = [day.fires("Down", after_s=0, cluster="a", host=f"host-of-{one}x") for one in range(20)]
+    assert len({id(one.sentence) for one in told[10:]}) == 1
 
 
 @settings(max_examples=40, deadline=None)
