@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str, list[list[str]]]] = {
         "replay streams with a known truth, and score what came of them: --help",
         [["-m", "bench.correlation"]],
     ),
+    "bench-deciding": (DEV, "measure what deciding costs inside ingest, in a storm", [["-m", "bench.deciding"]]),
     "bench-routing": (DEV, "measure rules, silences and inhibition", [["-m", "bench.routing"]]),
     "torture": (DEV, "real faults on real servers, for hours: --help", [["-m", "tests.torture"]]),
     "python": (DEV, "the environment's Python, with everything installed", [[]]),

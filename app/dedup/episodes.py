@@ -76,22 +76,8 @@ _UPDATE = (
 
 
 async def update_alerts(tx: Writing, rows: Iterable[dict[str, Any]]) -> None:
-    """Writes what open alerts show now; `count` is how many firings are new. The last row of an alert wins."""
-    for batch in _apart(rows):
-        await bulk.write(tx, _UPDATED, _UPDATE, [tuple(row[name] for name in _UPDATED.names) for row in batch])
-
-
-def _apart(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """The rows in batches of which none holds an alert twice: one UPDATE may touch a row only once."""
-    batches: list[tuple[set[int], list[dict[str, Any]]]] = []
-    for row in rows:
-        free = next((batch for batch in batches if row["id"] not in batch[0]), None)
-        if free is None:
-            free = (set(), [])
-            batches.append(free)
-        free[0].add(row["id"])
-        free[1].append(row)
-    return [batch for _, batch in batches]
+    """Writes what open alerts show now, each once; `count` is how many firings are new."""
+    await bulk.write(tx, _UPDATED, _UPDATE, [tuple(row[name] for name in _UPDATED.names) for row in rows])
 
 
 _RESOLVED = bulk.Rows.of(alerts, ("id", "resolved_at", "resolved_by", "ended_at"))

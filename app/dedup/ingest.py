@@ -60,7 +60,7 @@ async def ingest(tx: Writing, directory: Directory, arrivals: Sequence[Arrival])
     await episodes.insert_alerts(tx, list(work.new.values()))
     await bulk.insert(tx, routings, list(work.routings.values()))
     await bulk.insert(tx, inhibitors, work.inhibitors)
-    await episodes.update_alerts(tx, work.updates)
+    await episodes.update_alerts(tx, list(work.updates.values()))
     await episodes.note_ends(tx, work.ends)
     await _keep_unread(tx, arrivals)
     await keep_proofs(tx, arrivals)
@@ -232,11 +232,8 @@ def _update(work: Work, inlet: Inlet, item: Prepared, change: Change, episode: E
         "expires_at": episode.expires_at,
         "last_seen_at": work.now,
     }
-    row = work.new.get(episode.id)
-    if row is not None:
-        row.update(shown, count=row["count"] + 1)
-    else:
-        work.updates.append({"id": episode.id, "count": 1, **shown})
+    row = work.new.get(episode.id) or work.updates.setdefault(episode.id, {"id": episode.id, "count": 0})
+    row.update(shown, count=row["count"] + 1)
     if event.severity != episode.severity:
         episode.severity = event.severity
         work.graver.append((episode, inlet, event.severity, f"{event.title} is {event.severity} now"))

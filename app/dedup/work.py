@@ -70,7 +70,8 @@ class Work:
     new: dict[int, dict[str, Any]] = field(default_factory=dict)
     """Rows of alerts that open or begin as ended here, by id."""
     waiting: list[Waiting] = field(default_factory=list)
-    updates: list[dict[str, Any]] = field(default_factory=list)
+    updates: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What alerts that were open before show now, by alert; `count` is how many firings are new."""
     resolves: list[tuple[Episode, Inlet, Micros | None, str]] = field(default_factory=list)
     habits: dict[int, Habit] = field(default_factory=dict)
     """What is known of the checks of alerts that wait for a place, by alert; of services that hold by what they learned."""
