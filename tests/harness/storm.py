@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 from sqlalchemy import text
 
+from app.clock import HOUR
 from app.paging.policy import Policy
 from app.people.person import Person
 from app.store import resources
@@ -111,11 +112,15 @@ class Storm:
 
 
 async def quiet(store: Store, within_s: float = 150.0) -> None:
-    """Returns when no page waits and no job is due or held."""
+    """Returns when no page waits and no job is due, held, or put back in trouble. A level that follows is a day away."""
 
     async def waiting(view: Any) -> int:
-        question = "SELECT count(*) FROM jobs WHERE kind = 'deliver' OR due_at <= :now OR lease_until > :now"
-        return int((await view.conn.execute(text(question), {"now": view.now})).scalar_one())
+        question = (
+            "SELECT count(*) FROM jobs WHERE kind = 'deliver' OR due_at <= :now OR lease_until > :now "
+            "OR (kind = 'escalate' AND due_at <= :soon)"
+        )
+        values = {"now": view.now, "soon": view.now + HOUR}
+        return int((await view.conn.execute(text(question), values)).scalar_one())
 
     async with asyncio.timeout(within_s):
         while True:

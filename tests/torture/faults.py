@@ -11,8 +11,8 @@ import random
 import resource
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -228,17 +228,7 @@ async def disk_full(place: Place, times: int) -> Account:
     require_root("a disk that can be filled")
     with small_disk(place.folder / "disk", 64) as disk:
         there = Place(f"sqlite:///{disk}/tocsin.db", place.folder)
-        async with scene(there) as on, on.server() as server:
-            async with on.storm.blowing():
-                for _ in range(times):
-                    await on.storm.more(20)
-                    ballast = fill(disk)
-                    await _until_refused(on.storm)
-                    ballast.unlink()
-                    await on.storm.more(20)
-            found = await on.end()
-            await _ends_well(server)
-            return found
+        return await _refused(there, times, lambda _: _filled(disk))
 
 
 async def disk_full_of_postgres(place: Place, times: int) -> Account:
@@ -251,31 +241,41 @@ async def disk_full_of_postgres(place: Place, times: int) -> Account:
         disk = stack.enter_context(small_disk(folder / "disk", 384))
         server = await asyncio.to_thread(stack.enter_context, cluster("fsync=on", "max_wal_size=64MB", disk=disk))
         there = Place(await asyncio.to_thread(server.fresh), place.folder, server)
-        async with scene(there) as on, on.server() as running:
-            async with on.storm.blowing():
-                for _ in range(times):
-                    await on.storm.more(20)
-                    ballast = fill(disk)
-                    await _until_refused(on.storm)
-                    ballast.unlink()
-                    if server.ended:
-                        await asyncio.to_thread(server.start)
-                    await on.storm.more(20)
-            found = await on.end()
-            await _ends_well(running)
-            return found
+        return await _refused(there, times, lambda _: _filled(disk, server))
+
+
+@contextmanager
+def _filled(disk: Path, server: Cluster | None = None) -> Iterator[None]:
+    ballast = fill(disk)
+    try:
+        yield
+    finally:
+        ballast.unlink()
+    if server is not None and server.ended:
+        server.start()
 
 
 async def no_more_bytes(place: Place, times: int) -> Account:
     """Every write that makes a file longer fails, and then it does not any more (T11). By the process's limits, as any user."""
+    return await _refused(place, times, _limited)
+
+
+@contextmanager
+def _limited(server: Served) -> Iterator[None]:
+    before = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (0, before[1]))
+    yield
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, before)
+
+
+async def _refused(place: Place, times: int, trouble: Callable[[Served], AbstractContextManager[None]]) -> Account:
+    """While there is trouble senders are told to come again; when it is over all goes on."""
     async with scene(place) as on, on.server() as server:
-        before = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
         async with on.storm.blowing():
             for _ in range(times):
                 await on.storm.more(20)
-                resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (0, before[1]))
-                await _until_refused(on.storm)
-                resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, before)
+                with trouble(server):
+                    await _until_refused(on.storm)
                 await on.storm.more(20)
         found = await on.end()
         await _ends_well(server)
