@@ -76,6 +76,18 @@ receivers:
             type: Bearer
             credentials: {key}
 ```
+
+Without an Alertmanager (Prometheus, vmalert, the rulers of Loki, Mimir and Grafana): `{url}` is the address of one, to which they add
+`/api/v2/alerts`. In `prometheus.yml`:
+
+```yaml
+alerting:
+  alertmanagers:
+    - scheme: {scheme}
+      path_prefix: {path}
+      static_configs:
+        - targets: [{host}]
+```
 """
     example: ClassVar[dict[str, Any]] = {
         "version": "4",

@@ -1,4 +1,4 @@
-"""Datadog's webhook integration: its default body, the body that docs/sources.md recommends, and what others wrote by hand.
+"""Datadog's webhook integration: its default body, the body that its guide recommends, and what others wrote by hand.
 
 The user writes the body and Datadog fills in $VARIABLES, so the same fact comes under many names, as text, at times as
 "null", and at times as the variable itself. What no field says is read from the title and from the links in the text.
@@ -152,9 +152,31 @@ class Datadog(Dialect[DatadogSettings]):
     kind: ClassVar[str] = "datadog"
     title: ClassVar[str] = "Datadog"
     setup: ClassVar[str] = """
-*Integrations - Webhooks - New*: name `tocsin`, URL `{url}`, and as payload the one in
-[Datadog](sources.md#datadog). Write `@webhook-tocsin` into the monitors' messages, outside any `{{#is_alert}}`, so that recoveries
-are sent too.
+*Integrations - Webhooks - New*: name `tocsin`, URL `{url}`, and this payload:
+
+```json
+{
+  "alert_id": "$ALERT_ID",
+  "alert_cycle_key": "$ALERT_CYCLE_KEY",
+  "aggreg_key": "$AGGREG_KEY",
+  "transition": "$ALERT_TRANSITION",
+  "type": "$ALERT_TYPE",
+  "priority": "$ALERT_PRIORITY",
+  "title": "$ALERT_TITLE",
+  "scope": "$ALERT_SCOPE",
+  "tags": "$TAGS",
+  "host": "$HOSTNAME",
+  "message": "$TEXT_ONLY_MSG",
+  "link": "$LINK",
+  "snapshot": "$SNAPSHOT",
+  "date": "$DATE",
+  "org_id": "$ORG_ID",
+  "metric": "$ALERT_METRIC",
+  "query": "$ALERT_QUERY"
+}
+```
+
+Write `@webhook-tocsin` into the monitors' messages, outside any `{{#is_alert}}`, so that recoveries are sent too.
 """
     example: ClassVar[dict[str, Any]] = {
         "alert_id": "1",

@@ -30,8 +30,13 @@ class Opsgenie(Dialect[SourceSettings]):
     kind: ClassVar[str] = "opsgenie"
     title: ClassVar[str] = "Opsgenie Alert API"
     setup: ClassVar[str] = """
-Change the API's host in the sender from `api.opsgenie.com` to that of Tocsin; the API key (GenieKey) is `{key}`. A sender that can have
-nothing but an address posts to `{url}`.
+Change `https://api.opsgenie.com` in the sender to `{root}`; the API key (GenieKey) is `{key}`. A sender that can have nothing but an
+address posts to `{url}`. As any client does:
+
+```sh
+curl -fsS --retry 3 {root}/v2/alerts -H 'Authorization: GenieKey {key}' -d '{"message": "Disk full", "alias": "db-1", "priority": "P1"}'
+curl -fsS --retry 3 -X POST '{root}/v2/alerts/db-1/close?identifierType=alias' -H 'Authorization: GenieKey {key}'
+```
 """
     example: ClassVar[dict[str, Any]] = {
         "message": "A test of the way from a sender of Opsgenie",

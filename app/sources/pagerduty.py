@@ -51,8 +51,14 @@ class PagerDuty:
     kind: ClassVar[str] = "pagerduty"
     title: ClassVar[str] = "PagerDuty Events API"
     setup: ClassVar[str] = """
-Change the host in the sender's address from `events.pagerduty.com` to that of Tocsin; the integration key (routing key, service key) is
-`{key}`. A sender that can have nothing but an address posts to `{url}`.
+Change `https://events.pagerduty.com` in the sender to `{root}`; the integration key (routing key, service key) is `{key}`. A sender that
+can have nothing but an address posts to `{url}`. As any sender of events does:
+
+```sh
+curl -fsS --retry 3 {root}/v2/enqueue -d '{"routing_key": "{key}", "event_action": "trigger", "dedup_key": "db-1",
+  "payload": {"summary": "Disk full", "source": "db-1", "severity": "critical"}}'
+curl -fsS --retry 3 {root}/v2/enqueue -d '{"routing_key": "{key}", "event_action": "resolve", "dedup_key": "db-1"}'
+```
 """
     example: ClassVar[dict[str, Any]] = {
         "event_action": "trigger",

@@ -30,8 +30,20 @@ def guide_of(source: Source[Any], base_url: str, key: str = KEY, domain: str = "
     """What to do in the sender's own settings, as Markdown with the address in it. `domain`: that of mail, if another."""
     base = f"{base_url}/v1/in/{source.kind}"
     said = str(getattr(source, "setup", "")).strip() or "Let it POST to `{base}` with the header `X-Tocsin-Key: {key}`."
-    said = said.replace("{address}", mail_address(base_url, key, domain))
-    return said.replace("{url}", f"{base}/{key}").replace("{base}", base).replace("{key}", key)
+    url = urlsplit(f"{base}/{key}")
+    places = {
+        "url": url.geturl(),
+        "base": base,
+        "root": base_url,
+        "scheme": url.scheme,
+        "host": url.netloc,
+        "path": url.path,
+        "key": key,
+        "address": mail_address(base_url, key, domain),
+    }
+    for name, place in places.items():
+        said = said.replace(f"{{{name}}}", place)
+    return said
 
 
 def example_of(source: Source[Any]) -> dict[str, Any] | str | None:

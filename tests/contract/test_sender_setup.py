@@ -28,7 +28,8 @@ class TestEach:
         address = f"https://tocsin.test/v1/in/{source.kind}"
         assert address in guide
         assert "hunter2" in guide
-        assert not any(gap in guide for gap in ("{url}", "{base}", "{key}"))
+        gaps = ("url", "base", "root", "scheme", "host", "path", "key", "address")
+        assert not any(f"{{{gap}}}" in guide for gap in gaps)
 
     def test_the_example_is_one_alert_that_fires_and_can_page(self, source):
         reading = source.read(Received(message_of(source)), source.Settings().unsigned(), NOW)

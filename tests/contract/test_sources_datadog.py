@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -14,7 +13,6 @@ from app.sources.event import Received, Unreadable
 
 NOW = 1_785_000_000_000_000
 MS = 1_784_999_000_000
-DOCS = Path(__file__).parent.parent.parent / "docs" / "sources.md"
 
 
 def read(body):
@@ -262,9 +260,9 @@ class TestForms:
             read(body)
 
 
-def test_the_recommended_body_of_the_docs_is_read_whole():
-    """The JSON in docs/sources.md, filled in as Datadog would."""
-    snippet = re.search(r"```json datadog\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)[1]
+def test_the_recommended_body_is_read_whole():
+    """The JSON of the guide, filled in as Datadog would."""
+    snippet = re.search(r"```json\n(.*?)```", Datadog.setup, re.DOTALL)[1]
     values = {
         "ALERT_ID": "7",
         "ALERT_CYCLE_KEY": "c9",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import re
+import shlex
 
 from tests.harness.api_world import api
 
@@ -84,6 +87,30 @@ async def test_a_test_goes_the_whole_way_and_the_setup_shows_what_came_and_what_
         (first, second) = await asked.story.incidents()
         assert (first.state, second.state) == ("resolved", "triggered")  # the test is over by itself
         await asked.story.passes(hours=3)
+
+
+async def test_the_requests_of_the_guides_can_be_pasted(database: str) -> None:
+    """Their first fires, their second resolves."""
+    curl = argparse.ArgumentParser()
+    for option in ("--retry", "-d", "-X"):
+        curl.add_argument(option)
+    curl.add_argument("-fsS", action="store_true")
+    curl.add_argument("-H", action="append", default=[])
+    curl.add_argument("url")
+    async with api(database) as asked:
+        service = await asked.story.service("shop")
+        for kind in ("generic", "opsgenie", "pagerduty"):
+            made = await asked.admin.create("integrations", {"name": kind, "kind": kind, "service_id": str(service)})
+            snippet = re.search(r"```sh\n(.*?)```", made["guide"], re.DOTALL)
+            assert snippet
+            opened = []
+            for request in snippet[1].split("curl ")[1:]:
+                said = curl.parse_args(shlex.split(request))
+                headers = dict(header.split(": ") for header in said.H)
+                answer = await asked.story.web.request(said.X or "POST", said.url, content=said.d, headers=headers)
+                assert answer.status_code == 202, answer.text
+                opened.append((await asked.reader.get(f"/integrations/{made['id']}/setup"))["open_alerts"])
+            assert opened == [1, 0], kind
 
 
 async def test_only_the_watchdog_is_a_sign_of_life_where_it_is_expected(database: str) -> None:
