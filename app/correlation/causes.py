@@ -26,7 +26,7 @@ _CLASSES: tuple[tuple[str, str], ...] = (
 )
 
 EXPLAINS: dict[tuple[str, str], float] = {
-    ("node", "pod"): 0.5,
+    ("node", "pod"): 0.7,
     ("node", "target"): 0.4,
     ("network", "node"): 0.6,
     ("network", "target"): 0.5,

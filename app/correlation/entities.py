@@ -49,8 +49,8 @@ class Said(NamedTuple):
     label: str
     value: str
     place: str
-    ingress: bool
-    """Whether the alert has a label of that name."""
+    fronts: bool
+    """Whether an ingress or a proxy says it of what is behind it: its own host did not fail."""
 
 
 Reader = Callable[[Said], tuple[str, ...]]
@@ -126,10 +126,11 @@ def facets(event: Event, key: str, sender: str, service: str = "", aliases: Labe
             said.setdefault(known[0], []).append((known[1], tidy))
     region, cluster = _first(said, "region"), _first(said, "place")
     place = cluster or region or sender.lower()
+    fronts = "ingress" in event.labels or "proxy" in event.labels
     names: dict[str, None] = {}
     for kind, read in _READERS:
         for label, value in said.get(kind, ()):
-            found = read(Said(label, value, place, "ingress" in event.labels)) if read else (f"{kind}:{value}",)
+            found = read(Said(label, value, place, fronts)) if read else (f"{kind}:{value}",)
             for name in found:
                 names[name] = None
     if not names and service:
@@ -185,7 +186,7 @@ def _host(said: Said) -> tuple[str, ...]:
         # A probe: what is asked is a service, named by its address.
         host = value.partition("://")[2].partition("/")[0].partition(":")[0]
         return (f"service:{host.partition('.')[0]}" if not _IP.fullmatch(host) else f"ip:{host}",)
-    if said.label == "host" and said.ingress:
+    if said.fronts and said.label in {"host", "instance"}:
         return ()
     value = value.partition(":")[0]
     if _IP.fullmatch(value):

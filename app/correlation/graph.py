@@ -37,7 +37,7 @@ class Graph:
             self._near[one] = _near(one, out, back)
 
     def near(self, service: str) -> tuple[Near, ...]:
-        """The services at one or two calls from this one."""
+        """The services that this one calls, and those that call it."""
         return self._near.get(service, ())
 
 
@@ -47,10 +47,6 @@ def _near(one: str, out: Mapping[str, list[str]], back: Mapping[str, list[str]])
         found[other] = Near(other, f"service:{other}", weights.CALLS, "{} calls {}")
     for other in back.get(one, ()):
         found.setdefault(other, Near(other, f"service:{other}", weights.CALLED_BY, "{} is called by {}"))
-    for middle in list(found):
-        for other in (*out.get(middle, ()), *back.get(middle, ())):
-            if other != one:
-                found.setdefault(other, Near(other, f"service:{other}", weights.TWO_HOPS, "{} is two calls from {}"))
     return tuple(found.values())[:MAX_NEAR]
 
 

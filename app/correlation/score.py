@@ -117,7 +117,8 @@ class _Stand:
     def __init__(self, live: Live, seen: Seen, scope: int) -> None:
         self.live = live
         self.free = live.scope == scope and not live.sealed
-        # What a check's name and the time say never joins alerts of two services that somebody declared as two.
+        # What a check's name and the time say never joins alerts of two services that somebody declared as two, unless
+        # a call between them is declared as well.
         self.owned = self.free and seen.facets.owner in live.owners
         self.share = live.lives_in(seen.region) if len(live.components) >= weights.MANY_COMPONENTS else 1.0
         self.pieces: dict[str, Piece] = {}
@@ -207,7 +208,7 @@ class _Stands(dict[int, _Stand]):
                 self._by_entity(owned, _NAMES_OWNER, name)
 
     def calls(self, graph: Graph) -> None:
-        """Services that call each other, by a declared graph."""
+        """Services that call each other, by a declared graph: then the time counts, whoever owns them."""
         for entity, name in self.seen.entities.items():
             if entity.startswith("service:"):
                 for other, anywhere, weight, words in graph.near(name):
@@ -215,6 +216,8 @@ class _Stands(dict[int, _Stand]):
                         kind = _kind(weight, "calls", "calls", words)
                         self._by_entity(f"at:{other}@{self.seen.facets.place}", kind, name, other)
                         self._by_entity(anywhere, kind, name, other)
+                        for stand in self._having(anywhere):
+                            stand.owned = stand.free
 
     def causes(self) -> None:
         """A class of checks that explains another, or is explained by it, in the same place."""

@@ -24,7 +24,7 @@ class Weight(NamedTuple):
 SAME_ALERT = Weight(0.93, 20 * MINUTE, identity=True)
 WEIGHTS: dict[str, Weight] = {
     "pod": Weight(0.95, 15 * MINUTE, identity=True),
-    "at": Weight(0.9, 15 * MINUTE, identity=True),
+    "at": Weight(0.9, 10 * MINUTE, identity=True),
     "host": Weight(0.9, 15 * MINUTE, identity=True),
     "ip": Weight(0.9, 15 * MINUTE, identity=True),
     "queue": Weight(0.85, 10 * MINUTE),
@@ -41,22 +41,22 @@ NAMED_BY_MEMBER = Weight(0.72, 10 * MINUTE)
 NAME_SAME = Weight(0.6, 8 * MINUTE)
 OWN = Weight(0.6, 5 * MINUTE)
 """One names a declared service, the other came by an integration of that service."""
-CALLS = Weight(0.6, 8 * MINUTE)
-CALLED_BY = Weight(0.42, 8 * MINUTE)
-TWO_HOPS = Weight(0.33, 8 * MINUTE)
+CALLS = Weight(0.45, 2 * MINUTE)
+CALLED_BY = Weight(0.2, 2 * MINUTE)
+"""By a declared graph. Never enough by itself: much is called by much, and what fails for its caller fails soon."""
 CAUSE_FULL: Micros = 8 * MINUTE
 BURST = Weight(0.5, 2 * MINUTE)
 JUST_AFTER = Weight(0.34, 1 * MINUTE)
 
-ENOUGH = 0.5
+ENOUGH = 0.55
 """An alert joins the best incident that is at least as likely."""
 STRONG = 0.7
 """What ties two young incidents has to be at least as strong."""
 
 NEW_COMPONENT_FOR: Micros = 15 * MINUTE
-IDENTITY_FOR: Micros = 40 * MINUTE
+IDENTITY_FOR: Micros = 25 * MINUTE
 NOTHING_AFTER: Micros = 80 * MINUTE
-YOUNG: Micros = 10 * MINUTE
+YOUNG: Micros = 5 * MINUTE
 MANY_COMPONENTS = 6
 OLD_NEWS: Micros = 180 * MINUTE
 OLD_NEWS_FACTOR = 0.3

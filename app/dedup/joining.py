@@ -54,11 +54,15 @@ def join(work: Work, incident: Incident, one: Waiting, name: str, because: str, 
     event = one.item.event
     if incident.state == "resolved":
         work.entries.append((incident.id, recur(incident, work.now, event.title)))
-        _page(work, incident, one.inlet, after_s=_return(incident, one.inlet))
+        _page(work, incident, one.inlet, after_s=_return(incident, one))
     severity = _severity(work, one)
     if severity != incident.severity:
         worsen(work, incident, one.inlet, severity, f"{event.title} is {severity}")
     if not waits:
+        return
+    if incident.returns == 1 and not _milder(incident, event.severity):
+        # Only a mild return is waited for: this one would have paged at once itself.
+        work.confirmed.append((incident.id, work.now))
         return
     hold = _hold(incident, one.inlet)
     if hold.learned or (things >= CONFIRMED and hold.alone_s > hold.confirmed_s):
@@ -93,9 +97,15 @@ def _hold(incident: Incident, inlet: Inlet) -> Hold:
     return inlet.first_page.high if incident.urgency == "high" else inlet.first_page.low
 
 
-def _return(incident: Incident, inlet: Inlet) -> int:
-    """How long it has to stay until it pages again: what comes back once is news, what does so again flaps."""
-    return 0 if incident.returns <= 1 else inlet.first_page.returned_s
+def _return(incident: Incident, one: Waiting) -> int:
+    """How long it has to stay until it pages again: what comes back once is news; what is milder, or again, must stay."""
+    at_once = incident.returns <= 1 and not _milder(incident, one.item.event.severity)
+    return 0 if at_once else one.inlet.first_page.returned_s
+
+
+def _milder(incident: Incident, severity: str) -> bool:
+    """Whether an alert would wake nobody, while its incident is one that does."""
+    return incident.urgency == "high" and urgency_of(severity) == "low"
 
 
 def _severity(work: Work, one: Waiting) -> str:

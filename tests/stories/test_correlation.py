@@ -50,7 +50,7 @@ async def test_alerts_that_tie_two_young_incidents_merge_them(database: str) -> 
     async with town(database) as story:
         ana, metal, shop = await _settings(story)
         await metal.fires("Slow", host="db-1", cluster="eu")
-        await story.passes(minutes=4)
+        await story.passes(minutes=2)
         await shop.fires("Down", service="cart", cluster="us")
         await ana.is_paged(times=2)
         await story.passes(minutes=2)
@@ -83,6 +83,24 @@ async def test_flapping_is_one_incident_with_a_count(database: str) -> None:
         await metal.fires("Probe", service="cart")
         await story.passes(minutes=6)
         await ana.is_paged("Probe")
+
+
+async def test_what_is_mild_brings_an_incident_back_without_waking_anybody_at_once(database: str) -> None:
+    """Unless it stays, or something urgent comes back as well."""
+    async with town(database) as story:
+        ana, metal, _ = await _settings(story)
+        for check, host in (("Down", "apple"), ("Dead", "pear")):
+            await metal.fires(check, host=host, cluster=host)
+            await ana.is_paged(check)
+            await metal.resolves(check, host=host, cluster=host)
+            await metal.fires("Busy", host=host, cluster=host, severity="info")
+            await story.passes(minutes=4)
+            await ana.is_not_paged()
+            if host == "apple":
+                await metal.fires(check, host=host, cluster=host)
+            else:
+                await story.passes(minutes=1)
+            await ana.is_paged(check)
 
 
 async def test_what_a_service_holds_waits_for_a_second_thing_or_to_clear(database: str) -> None:
@@ -191,7 +209,7 @@ async def test_a_declared_graph_and_own_labels_are_evidence_at_once(database: st
         assert "in a circle: a -> b -> a" in str(problem)
         await metal.fires("Down", x_system="orders-db", cluster="eu")
         await ana.is_paged("Down")
-        await story.passes(minutes=3)
+        await story.passes(seconds=30)
         await shop.fires("Errors", service="cart", cluster="eu")
         rows = await story.rows("SELECT reason, because FROM alerts ORDER BY id")
         assert rows[1].reason == "calls"

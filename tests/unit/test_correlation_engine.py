@@ -179,18 +179,25 @@ def test_old_incidents_are_not_merged() -> None:
     day = Day()
     day.fires("Slow", host="db-3", cluster="a")
     day.fires("Down", after_s=5, service="cart", cluster="b")
-    day.now += 11 * MINUTE
+    day.now += 6 * MINUTE
     assert not day.fires("Errors", host="db-3", service="cart", cluster="b").merges
 
 
-def test_a_declared_call_is_evidence() -> None:
-    def second(graph: Graph) -> Placement:
+def test_a_declared_call_ties_who_calls_to_what_failed_a_moment_before_and_is_not_enough_alone() -> None:
+    calls = Graph({"Cart": ["orders-db"], "Mail": ["orders-db"]})
+
+    def second(graph: Graph, service: str, after_s: float) -> Placement:
         day = Day(graph)
         day.fires("Down", service="orders-db", cluster="a")
-        return day.fires("Errors", after_s=240, service="cart", cluster="a")
+        return day.fires("Errors", after_s=after_s, service=service, cluster="a")
 
-    assert second(NO_GRAPH).opened
-    assert second(Graph({"Cart": ["orders-db"]})).name == "calls"
+    assert second(NO_GRAPH, "cart", 30).opened
+    assert second(calls, "cart", 30).name == "calls"
+    assert second(calls, "cart", 240).opened
+    assert second(calls, "search", 30).opened
+    siblings = Day(calls)
+    siblings.fires("Slow", service="mail", cluster="a")
+    assert siblings.fires("Errors", service="cart", cluster="a").opened
 
 
 def test_a_flapping_alert_stays_in_its_incident() -> None:

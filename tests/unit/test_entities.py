@@ -51,6 +51,11 @@ def test_what_names_nothing_in_particular_is_no_name(labels: dict[str, str]) -> 
     assert _facets(**labels).names == ()
 
 
+@pytest.mark.parametrize("front", [{"proxy": "be_cart"}, {"ingress": "cart"}])
+def test_what_a_proxy_says_of_what_is_behind_it_is_not_about_the_proxys_host(front: dict[str, str]) -> None:
+    assert _facets(instance="haproxy:8404", **front).names == ("service:cart",)
+
+
 def test_a_host_knows_its_group() -> None:
     assert "group:cart-db-eu" in _facets(host="cart-db-eu-2").names
 
