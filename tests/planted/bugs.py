@@ -540,4 +540,75 @@ TOO_MUCH = (
     ),
 )
 
-BUGS: tuple[Bug, ...] = INGEST + QUEUE + ESCALATION + DELIVERY + ANSWERS + HOLDING + ON_CALL + WHO_IS_TOLD + TOO_MUCH
+_ENGINE = ("tests/unit/test_correlation_engine.py",)
+_TOGETHER = ("tests/stories/test_correlation.py",)
+
+CORRELATION = (
+    Bug(
+        "what a check taught about itself is not waited for",
+        "app/dedup/joining.py",
+        "    return habit.wait() if habit and _hold(incident, one.inlet).learned else NOTHING_LEARNED\n",
+        "    return NOTHING_LEARNED\n",
+        tests=_TOGETHER,
+    ),
+    Bug(
+        "a second thing does not end the wait that was learned",
+        "app/dedup/joining.py",
+        "    if hold.learned or (things >= CONFIRMED",
+        "    if (things >= CONFIRMED",
+        tests=_TOGETHER,
+    ),
+    Bug(
+        "what somebody acknowledged teaches that it clears by itself",
+        "app/dedup/habits.py",
+        '    by_itself = incident.resolution == "recovered" and incident.acknowledged_at is None\n',
+        '    by_itself = incident.resolution == "recovered"\n',
+        tests=_TOGETHER,
+    ),
+    Bug(
+        "what is mild and comes back wakes people at once",
+        "app/dedup/joining.py",
+        '    return incident.urgency == "high" and urgency_of(severity) == "low"\n',
+        "    return False\n",
+        tests=_TOGETHER,
+    ),
+    Bug(
+        "what is urgent waits behind what is mild",
+        "app/dedup/joining.py",
+        "        work.confirmed.append((incident.id, work.now))\n        return\n",
+        "        return\n",
+        tests=_TOGETHER,
+    ),
+    Bug(
+        "a declared service does not tie what came by its integrations",
+        "app/correlation/score.py",
+        "        self.owners()\n",
+        "",
+        tests=_ENGINE,
+    ),
+    Bug(
+        "a check's name joins two declared services",
+        "app/correlation/score.py",
+        "        self.owned = self.free and seen.facets.owner in live.owners\n",
+        "        self.owned = self.free\n",
+        tests=_ENGINE,
+    ),
+    Bug(
+        "the time counts nothing for a call between two declared services",
+        "app/correlation/score.py",
+        "                            stand.owned = stand.free\n",
+        "                            pass\n",
+        tests=_TOGETHER,
+    ),
+    Bug(
+        "a proxy's host ties all that is behind it",
+        "app/correlation/entities.py",
+        '    fronts = "ingress" in event.labels or "proxy" in event.labels\n',
+        "    fronts = False\n",
+        tests=("tests/unit/test_entities.py",),
+    ),
+)
+
+BUGS: tuple[Bug, ...] = (
+    INGEST + QUEUE + ESCALATION + DELIVERY + ANSWERS + HOLDING + ON_CALL + WHO_IS_TOLD + TOO_MUCH + CORRELATION
+)
