@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SLOTS = 65_536
 REMEMBERED = 20
 """When so many incidents are counted, all counts are halved: what was long ago is forgotten."""
-LEAST = 3
+LEAST = 2
 SHARE = 0.6
 """A check is known to clear when at least so many incidents, and so large a part of them, did."""
 SOON_S, LATER_S = 120, 300
