@@ -34,7 +34,7 @@ format: ## put the code into its form
 	$(PYTHON) dev.py python -m ruff format .
 	$(PYTHON) dev.py python -m ruff check --fix .
 
-fuzz: ## a million mutated messages to every source (half an hour and more)
+fuzz: ## a million mutated messages to every source (20 minutes of CPU and more)
 	TOCSIN_FUZZ=1000000 $(PYTHON) dev.py test tests/contract/test_sources_fuzz.py
 
 bench: ## measure ingest and page latency; make bench B=--help shows the options
