@@ -47,7 +47,7 @@ class Dialect(Generic[S]):
         body, scrubbed = self.decoded(received)
         messages = body if type(body) is list else [body]
         events: list[Event] = []
-        lost = 0
+        lost, remaps = 0, settings.remaps
         for message in messages:
             told = self.events(message, settings, now) if type(message) is dict and message else None
             if told is None:
@@ -57,7 +57,7 @@ class Dialect(Generic[S]):
                 kept = fitted(event)
                 if not kept.title:
                     kept = kept._replace(title=f"{self.title} alert")
-                events.append(remapped(kept, settings, self.places, message, body) if settings.remaps else kept)
+                events.append(remapped(kept, settings, self.places, message, body) if remaps else kept)
         if lost == len(messages):
             raise Unreadable(f"This is no message of {self.title}: {self.expected}.")
         problems = [f"{lost} of {len(messages)} parts of the body are no message of {self.title}."] if lost else []
