@@ -267,11 +267,13 @@ DELIVERY = (
         "            if tries >= 1:\n",
     ),
     Bug(
-        "a blocked page holds up the person's next way",
+        "a blocked page holds up the next level",
         "app/paging/deliver.py",
         '                await say(tx, page, "page_failed", f"{reason}; it is tried on")\n'
         "                await start_next_way(tx, page, incident, rank)\n",
         '                await say(tx, page, "page_failed", f"{reason}; it is tried on")\n',
+        # Where all calls of the provider fail, it is called broken before that.
+        tests=("tests/stories/test_provider_trouble.py",),
     ),
     Bug(
         "a refusal does not start the next way",
