@@ -294,6 +294,35 @@ def test_a_burst_that_begins_is_something_else_to_be_known_by() -> None:
     assert known[0] != known[-1]
 
 
+def _known(day: Day, **labels: str) -> object:
+    event = Event("firing", "k", "Down", "critical", labels)  # type: ignore[arg-type]
+    return known_of(day.state, day.state.see(facets(event, "new", "sender")), 0, old_news=False)
+
+
+def test_what_a_glance_does_not_tell_is_weighed() -> None:
+    day = Day()
+    day.fires("Down", cluster="a", host="db-1")
+    assert _known(day, cluster="a", host="fresh") is not None
+    assert _known(day, cluster="a", host="fresh") != _known(day, cluster="b", host="fresh")
+    # A service that nobody has named yet may be declared, and own an integration that an alert came by.
+    assert _known(day, cluster="a", service="fresh") is None
+    day.state.index["says:host:fresh"] = {1: None}
+    assert _known(day, cluster="a", host="fresh") is None
+
+
+def test_what_a_person_put_somewhere_ends_the_echo() -> None:
+    """The incident it was put into speaks for the next one as well now, and is the older."""
+    day = Day()
+    elsewhere = day.fires("Slow", service="mail", cluster="z")
+    day.echo = Echo()
+    told = [day.fires("Down", after_s=0, cluster="a", host=f"host-of-{one}x") for one in range(3)]
+    assert not _together(elsewhere, told[-1])
+    moved = {"cluster": "a", "host": "moved"}
+    day.state.pin(repr(("Down", sorted(moved.items()))), elsewhere.incident_id)
+    assert day.fires("Down", after_s=0, cluster="a", host="moved").name == "pinned"
+    assert _together(elsewhere, day.fires("Down", after_s=0, cluster="a", host="host-of-9x"))
+
+
 def test_in_a_storm_most_alerts_are_not_weighed_again() -> None:
     day = Day()
     day.echo = Echo()
