@@ -295,7 +295,7 @@ def test_a_burst_that_begins_is_something_else_to_be_known_by() -> None:
 
 
 def _known(day: Day, **labels: str) -> object:
-    event = Event("firing", "k", "Down", "critical", labels)  # type: ignore[arg-type]
+    event = Event("firing", "k", "NobodyHeardOf", "critical", labels)  # type: ignore[arg-type]
     return known_of(day.state, day.state.see(facets(event, "new", "sender")), 0, old_news=False)
 
 
