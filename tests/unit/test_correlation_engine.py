@@ -294,9 +294,9 @@ def test_a_burst_that_begins_is_something_else_to_be_known_by() -> None:
     assert known[0] != known[-1]
 
 
-def _known(day: Day, **labels: str) -> object:
+def _known(day: Day, *, old_news: bool = False, **labels: str) -> object:
     event = Event("firing", "k", "NobodyHeardOf", "critical", labels)  # type: ignore[arg-type]
-    return known_of(day.state, day.state.see(facets(event, "new", "sender")), 0, old_news=False)
+    return known_of(day.state, day.state.see(facets(event, "new", "sender")), 0, old_news=old_news)
 
 
 def test_what_a_glance_does_not_tell_is_weighed() -> None:
@@ -304,6 +304,7 @@ def test_what_a_glance_does_not_tell_is_weighed() -> None:
     day.fires("Down", cluster="a", host="db-1")
     assert _known(day, cluster="a", host="fresh") is not None
     assert _known(day, cluster="a", host="fresh") != _known(day, cluster="b", host="fresh")
+    assert _known(day, cluster="a", host="fresh") != _known(day, cluster="a", host="fresh", old_news=True)
     # A service that nobody has named yet may be declared, and own an integration that an alert came by.
     assert _known(day, cluster="a", service="fresh") is None
     day.state.index["says:host:fresh"] = {1: None}
