@@ -377,6 +377,25 @@ async def test_a_hundred_copies_at_once_are_one_alert_and_one_page(database: str
         assert len(await story.rows("SELECT 1 FROM alerts")) == 1
 
 
+async def test_an_alert_that_changes_twice_in_one_message_shows_the_last_and_counts_both(database: str) -> None:
+    async with town(database) as story:
+        ana, alerts = await _settings(story)
+        document = alerts._group("firing", [], "critical", {})
+
+        def said(*texts: str) -> dict[str, object]:
+            labels = {"alertname": "DiskFull", "severity": "critical"}
+            shown = [{"summary": "DiskFull", "description": text} for text in texts]
+            told = [{"status": "firing", "labels": labels, "annotations": one} for one in shown]
+            return {**document, "alerts": told}
+
+        await alerts.posts(said("90 %"))
+        await ana.is_paged("DiskFull")
+        await alerts.posts(said("91 %", "92 %"))
+        (row,) = await story.rows("SELECT count, annotations FROM alerts")
+        assert row.count == 3
+        assert "92 %" in row.annotations
+
+
 async def test_an_alert_that_comes_ends_and_comes_again_in_one_message_is_one_open_alert(database: str) -> None:
     """What queued up while we stood still is written together: when the last of it ends, so does its incident."""
     async with town(database) as story:
