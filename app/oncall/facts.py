@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 import orjson
 from sqlalchemy import Row
@@ -80,11 +80,44 @@ async def rotas(
     if not wanted:
         return {}
     names = {} if names is None else names
-    rows = await kept.of_schedules(view, wanted, start, end)
+    likely = _likely(wanted, start, end)
+    rows = await kept.of_schedules(view, wanted, start, end, likely)
     names |= {item: row.word for item in wanted for row in rows["schedule", item]}
     bare = {schedule_id: _rota(rows, schedule_id) for schedule_id in wanted}
     low = min([start, *(row.ends_at for item in wanted for row in rows["state", item])])
-    return await supplied(view, bare, low, end, names)
+    found = await supplied(view, bare, low, end, names, (likely, rows))
+    _remember(found)
+    return found
+
+
+class _Last(NamedTuple):
+    """What a schedule hung on when it was last read."""
+
+    people: frozenset[int]
+    settled_until: Micros
+    reach: Micros
+
+
+_LAST: OrderedDict[int, _Last] = OrderedDict()
+_MOST_REMEMBERED = 4096
+
+
+def _likely(schedule_ids: Sequence[int], start: Micros, end: Micros) -> kept.People:
+    """Whose leave of which time these schedules are likely to hang on: a guess, by the last time they were read.
+
+    Looked up together with the schedules it saves a way to the database; whoever is missing is asked for after it.
+    """
+    last = [found for one in schedule_ids if (found := _LAST.get(one))]
+    reach = max((one.reach for one in last), default=0)
+    since = min([start, *(one.settled_until for one in last if one.settled_until)])
+    return kept.People(frozenset().union(*(one.people for one in last)), since - reach, end + reach)
+
+
+def _remember(found: Mapping[int, Rota]) -> None:
+    for schedule_id, rota in found.items():
+        _LAST[schedule_id] = _Last(frozenset(_everybody(rota)), rota.settled_until, _reach(rota))
+    while len(_LAST) > _MOST_REMEMBERED:
+        _LAST.popitem(last=False)
 
 
 def _rota(rows: kept.Rows, schedule_id: int) -> Rota:
@@ -132,13 +165,25 @@ async def overrides_of(view: Reading, schedule_id: int, start: Micros, end: Micr
 
 
 async def supplied(
-    view: Reading, bare: Mapping[int, Rota], start: Micros, end: Micros, names: dict[int, str] | None = None
+    view: Reading,
+    bare: Mapping[int, Rota],
+    start: Micros,
+    end: Micros,
+    names: dict[int, str] | None = None,
+    already: tuple[kept.People, kept.Rows] = (kept.NOBODY, {}),
 ) -> dict[int, Rota]:
-    """The rotas with who is away and what calendars say, as far as their versions need it for [start, end)."""
-    reach = _longest_turn(bare) + 2 * DAY
+    """The rotas with who is away and what calendars say, as far as their versions need it for [start, end).
+
+    `already` is of whom and of which time leave has been read.
+    """
     booked = await _booked(view, bare, start, end)
-    everybody = {person for rota in booked.values() for person in _everybody(rota)}
-    away = await _away(view, everybody, start - reach, end + reach, {} if names is None else names)
+    reach = max((_reach(rota) for rota in booked.values()), default=0)
+    everybody = frozenset(person for rota in booked.values() for person in _everybody(rota))
+    wanted = kept.People(everybody, start - reach, end + reach)
+    known, rows = already
+    if not (everybody <= known.ids and known.start <= wanted.start and wanted.end <= known.end):
+        rows = await kept.of_people(view, wanted)
+    away = _away(rows, wanted, {} if names is None else names)
     return {
         schedule_id: replace(rota, away=tuple(one for person in _people(rota) for one in away[person]))
         for schedule_id, rota in booked.items()
@@ -161,27 +206,27 @@ def _calendars(rota: Rota) -> list[CalendarId]:
     return sorted({calendar for era in rota.eras for calendar in era.schedule.calendars()})
 
 
-def _longest_turn(known: Mapping[int, Rota]) -> Micros:
-    """How long a turn that is on at one end of an interval may reach beyond it."""
-    layers = (layer for rota in known.values() for era in rota.eras for layer in era.schedule.layers)
+def _reach(rota: Rota) -> Micros:
+    """How far a turn that is on at one end of an interval may reach beyond it, and a little more."""
+    layers = (layer for era in rota.eras for layer in era.schedule.layers)
     days = (_DAYS[layer.unit] * max(layer.lengths) for layer in layers if isinstance(layer, Layer))
-    return max(days, default=0) * DAY
+    return (max(days, default=0) + 2) * DAY
 
 
-async def _away(
-    view: Reading, people: Iterable[int], start: Micros, end: Micros, names: dict[int, str]
-) -> Mapping[PersonId, list[Away]]:
+def _away(rows: kept.Rows, wanted: kept.People, names: dict[int, str]) -> Mapping[PersonId, list[Away]]:
     """When each person is away: absences, public holidays of those who are off on them, and always who is disabled."""
     found: dict[PersonId, list[Away]] = defaultdict(list)
-    rows = await kept.of_people(view, people, start, end)
-    for row in rows:
-        if row.starts_at is not None:
-            person = PersonId(row.id)
-            found[person].append(Away(person, row.starts_at, row.ends_at, row.reason or "away", row.soft))
-    for row in {row.id: row for row in rows}.values():
-        names[row.id] = row.name
-        if row.deleted_at is None:
-            found[PersonId(row.id)] += _away_by_document(PersonId(row.id), row.document, start, end)
+    for one in wanted.ids:
+        person, of_person = PersonId(one), rows["person", one]
+        leave = (row for row in of_person if row.starts_at is not None)
+        found[person] += [
+            Away(person, row.starts_at, row.ends_at, row.reason or "away", bool(row.person))
+            for row in sorted(leave, key=_begun)
+        ]
+        for row in of_person[:1]:
+            names[one] = row.word
+            if row.other is None:
+                found[person] += _away_by_document(person, row.document, wanted.start, wanted.end)
     return found
 
 

@@ -20,7 +20,7 @@ __all__ = ["LOOK_AHEAD", "NOBODY", "Nobody", "OnCall", "next_change", "on_call",
 LOOK_AHEAD: Micros = 366 * DAY
 """As far as `next_change` looks."""
 
-_PIECES: tuple[Micros, ...] = (2 * DAY, 16 * DAY, 96 * DAY, LOOK_AHEAD)
+_PIECES: tuple[Micros, ...] = (DAY // 2, 2 * DAY, 16 * DAY, 96 * DAY, LOOK_AHEAD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,22 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, MetaData, Text
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    BindParameter,
+    Boolean,
+    ColumnElement,
+    Dialect,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Text,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 metadata = MetaData(
     naming_convention={
@@ -42,3 +56,39 @@ class Document(TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return None if value is None else orjson.loads(value)
+
+
+class Ids(TypeDecorator[Any]):
+    """Many ids in one parameter, for `Among`."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        kind: TypeEngine[Any] = Text() if dialect.name == "sqlite" else ARRAY(BigInteger)
+        return dialect.type_descriptor(kind)
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return orjson.dumps(value).decode() if dialect.name == "sqlite" else value
+
+
+class Among(FunctionElement[bool]):
+    """Whether a column is one of many ids. One text however many they are: IN is written anew for each number of them."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[int], ids: BindParameter[Any]) -> None:
+        super().__init__(column, ids)
+
+
+@compiles(Among, "postgresql")
+def _among_array(among: Among, compiler: SQLCompiler, **named: Any) -> str:
+    column, ids = among.clauses
+    return f"{compiler.process(column, **named)} = ANY ({compiler.process(ids, **named)})"
+
+
+@compiles(Among, "sqlite")
+def _among_json(among: Among, compiler: SQLCompiler, **named: Any) -> str:
+    column, ids = among.clauses
+    return f"{compiler.process(column, **named)} IN (SELECT value FROM json_each({compiler.process(ids, **named)}))"  # noqa: S608 - a column and the mark of a parameter

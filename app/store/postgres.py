@@ -56,6 +56,7 @@ class Postgres:
             pool_size=pool_size,
             max_overflow=4,
             pool_timeout=COMMAND_TIMEOUT_S,
+            pool_use_lifo=True,  # What was used last is what its server process has at hand.
             hide_parameters=True,
             connect_args={"timeout": 5, "command_timeout": COMMAND_TIMEOUT_S, **_session(url)},
         )

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from app.clock import DAY
 from app.oncall.facts import rotas
+from app.oncall.rota import Rota
 from app.store.database import Conn, Reading
 from tests.harness.api_world import Asked, api
 
@@ -171,19 +172,50 @@ class Counting:
         return await self.conn.execute(statement, parameters)
 
 
-async def test_however_many_schedules_are_computed_they_are_read_in_two_statements(database: str) -> None:
-    """One by one and table by table the way there and back would cost more than all the rest."""
+async def counted(asked: Asked, ids: list[int]) -> tuple[int, dict[int, Rota], set[str]]:
+    """How many statements it takes to read these schedules for a day; what they are, and who is named."""
+
+    async def read(view: Reading) -> tuple[int, dict[int, Rota], set[str]]:
+        counting, names = Counting(view.conn), dict[int, str]()
+        found = await rotas(replace(view, conn=cast("Conn", counting)), ids, view.now, view.now + DAY, names)
+        return counting.asked, found, set(names.values())
+
+    return await asked.story.store.read(read)
+
+
+async def test_however_many_schedules_are_computed_they_are_read_in_one_statement(database: str) -> None:
+    """One by one and table by table the way there and back would cost more than all the rest. The first time takes two."""
     async with api(database) as asked:
-        first, people = await rota(asked)
+        first, _ = await rota(asked)
         layers = (await asked.reader.get(f"/schedules/{first}"))["layers"]
         other = {"name": "Other", "time_zone": "UTC", "layers": layers}
         ids = [int(first), int((await asked.admin.create("schedules", other))["id"])]
+        await counted(asked, ids)
+        times, _, names = await counted(asked, ids)
+        assert (times, names) == (1, {"Primary", "Other", "Ana", "Ben"})
 
-        async def read(view: Reading) -> tuple[int, dict[int, str]]:
-            counting, names = Counting(view.conn), dict[int, str]()
-            await rotas(replace(view, conn=cast("Conn", counting)), ids, view.now, view.now + DAY, names)
-            return counting.asked, names
 
-        times, names = await asked.story.store.read(read)
-        called = {int(people["Ana"]): "Ana", int(people["Ben"]): "Ben"}
-        assert (times, names) == (2, {ids[0]: "Primary", ids[1]: "Other", **called})
+async def test_who_comes_into_a_schedule_is_read_with_their_leave_and_so_is_all_of_a_longer_turn(database: str) -> None:
+    """Who is looked up on the way is only a guess, by what the schedule was when it was read the last time."""
+    async with api(database) as asked:
+        schedule, people = await rota(asked)
+        for name, first, last in [("Cat", "2026-01-06", "2026-01-07"), ("Ana", "2026-01-20", "2026-01-22")]:
+            days = {"from": first, "to": last, "reason": f"leave of {name}"}
+            await asked.admin.create(f"people/{people[name]}/absences", days)
+
+        async def leave() -> tuple[int, list[str], set[str]]:
+            times, found, names = await counted(asked, [int(schedule)])
+            return times, [one.why for one in found[int(schedule)].away], names
+
+        async def change(**layer: Any) -> None:
+            document = await asked.admin.get(f"/schedules/{schedule}")
+            layers = [{**document["layers"][0], **layer}]
+            changed = {"name": "Primary", "time_zone": "UTC", "layers": layers}
+            await asked.admin.done(200, "PUT", f"/schedules/{schedule}", version=document["version"], json=changed)
+
+        assert (await leave())[1:] == ([], {"Primary", "Ana", "Ben"})
+        await change(participants=list(people.values()))
+        assert (await leave())[1:] == (["leave of Cat"], {"Primary", "Ana", "Ben", "Cat"})
+        assert (await leave())[0] == 1
+        await change(unit="month", participants=list(people.values()))
+        assert (await leave())[1:] == (["leave of Ana", "leave of Cat"], {"Primary", "Ana", "Ben", "Cat"})
