@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from app.cli.replaying.stream import began_at
+from app.clock import from_datetime
+from app.sources import registry
 
 
 def _post(at: float, name: str, episode: str, **labels: str) -> str:
@@ -65,3 +70,11 @@ def test_a_line_that_is_no_message_is_named(tmp_path: Path) -> None:
     done = _replay(str(stream))
     assert done.returncode != 0
     assert "line 2 is no message" in done.stderr
+
+
+def test_when_a_stream_began_is_known_though_it_begins_with_repeats_of_what_failed_days_ago(tmp_path: Path) -> None:
+    """Else all that ended in it would seem to end days ahead, which nobody believes."""
+    stream = tmp_path / "stream.jsonl"
+    old = [_post(at, "Disk", "E1").replace("2026-01-01", "2025-12-29") for at in range(1, 50)]
+    stream.write_text("\n".join([*old * 10, _post(50, "Slow", "E2", host="db-1")]) + "\n")
+    assert began_at(stream, registry.installed()) == from_datetime(datetime(2026, 1, 1, tzinfo=UTC))

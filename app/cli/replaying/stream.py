@@ -19,8 +19,6 @@ from app.sources.source import Source
 
 EPOCH_S: Final = 1_000_000_000
 """An `at` above is an instant of its own."""
-LOOKED_AT: Final = 400
-"""Messages that are read ahead to find when a stream began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +53,13 @@ def _post(line: bytes, where: str) -> Post:
 
 
 def began_at(file: Path, sources: Mapping[str, Source[Any]]) -> Micros:
-    """When a stream's second 0 was, by the newest beginning that its first messages name; to the minute.
+    """When a stream's second 0 was, by the newest beginning that its messages name; to the minute.
 
-    A message is sent soon after the newest of its problems began, so that second 0 lies just above.
+    Somewhere a message was sent soon after its problem began, and second 0 lies just above. That may be hours into the
+    stream: a quiet platform begins with repeats of what has failed for days.
     """
     newest: Micros | None = None
-    for number, post in enumerate(posts(file)):
-        if number >= LOOKED_AT:
-            break
+    for post in posts(file):
         if post.at_s >= EPOCH_S:
             return 0
         for event in _events(post, sources):
