@@ -7,11 +7,11 @@ The user writes the body and Datadog fills in $VARIABLES, so the same fact comes
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, ClassVar, NamedTuple
-from urllib.parse import unquote_plus
+from typing import Any, ClassVar
+from urllib.parse import unquote_to_bytes
 
 from app.clock import Micros
 from app.sources import severity, times
@@ -58,6 +58,11 @@ _JOINT = {
 }
 """The wanted names in two parts, as in a map within a map: `alert`, then `id`, is `alert_id`."""
 _NONE: dict[str, str] = {}
+TEMPLATES: dict[tuple[str | int, ...], tuple[tuple[str, int, str], ...]] = {}
+"""Where the wanted fields are in bodies of these names: what a user's template fills in has the same names each time."""
+MAX_TEMPLATES = 100
+MAX_NAMES = 2_000
+"""Characters that the names of a template which is kept may have together."""
 _ABSENT = frozenset({"null", "none"})
 _ABSENT_LENGTH = 4
 
@@ -66,16 +71,20 @@ _VARIABLE = re.compile(
     "ID|DATE|HOSTNAME|LAST_UPDATED|LINK|PRIORITY|SNAPSHOT|TAGS|TEXT_ONLY_MSG|USER|AGGREG_KEY|(?:EVENT|ORG|ALERT)_[A-Z_]+"
 )
 _LITERAL = re.compile(r"\$\{?[A-Z_]+\}?")
+_DOUBTFUL = frozenset("$IDHLPSTUAEONn")
+"""How what says nothing begins."""
 
 _HEAD = re.compile(
-    r"\s*(?:\[(?P<priority>P[1-5])\]\s*)?"
-    r"(?:\[(?P<transition>[A-Za-z][A-Za-z -]{1,29}?)(?:\s+on\s+\{(?P<scope>.{0,2000}?)\})?\]\s*)?(?P<name>.*)",
+    r"\s*(?:\[(P[1-5])\]\s*)?"
+    r"(?:\[(?:([A-Za-z][A-Za-z -]{1,29}+)|([A-Za-z][A-Za-z -]{1,29}?)\s+on\s+\{(.{0,2000}?)\})\]\s*)?",
     re.DOTALL,
 )
+"""The priority, the transition by itself, or it with its scope."""
 _FIRING = frozenset({"triggered", "no data", "warn", "renotify", "alert", "warning", "error"})
 _RESOLVED = frozenset({"recovered", "ok", "resolved"})
 _TRANSITIONS = _FIRING | _RESOLVED
-_PRIORITIES = frozenset({"p1", "p2", "p3", "p4", "p5"})
+_PRIORITIES = {word: severity.DATADOG[word] for word in ("p1", "p2", "p3", "p4", "p5")}
+"""`normal` and `low` are not among them: they are $PRIORITY, which is not the monitor's."""
 _WARNS = frozenset({"warn", "warning"})
 _MONITOR = re.compile(r"https?://[^\s()\[\]<>\"]{1,200}?/monitors[/#](\d{1,20})(\?[^\s()\[\]<>\"]{0,2000})?")
 _MONITOR_PATH = re.compile(r"/monitors[/#]\d")
@@ -90,60 +99,6 @@ _MAX_MARKUP = 50_000
 
 class DatadogSettings(SourceSettings):
     """What an integration of Datadog can set."""
-
-
-class _Facts(NamedTuple):
-    """What the fields of a body say, under the names of _NAMES; absent facts are empty."""
-
-    cycle: str = ""
-    monitor: str = ""
-    aggregate: str = ""
-    transition: str = ""
-    type: str = ""
-    priority: str = ""
-    title: str = ""
-    full_title: str = ""
-    scope: str = ""
-    tags: str = ""
-    host: str = ""
-    message: str = ""
-    markup: str = ""
-    link: str = ""
-    date: str = ""
-    updated: str = ""
-    org: str = ""
-    metric: str = ""
-    query: str = ""
-    snapshot: str = ""
-    status: str = ""
-
-    @property
-    def enough(self) -> bool:
-        """Whether they make a body Datadog's."""
-        return bool(self.title or self.message or self.transition or self.monitor or self.cycle or self.aggregate)
-
-
-class _Head(NamedTuple):
-    """What a title says, part by part; absent parts are empty."""
-
-    priority: str
-    transition: str
-    scope: str
-    name: str
-
-
-class _Monitor(NamedTuple):
-    """What the link to the monitor in the text says; absent parts are empty."""
-
-    id: str
-    query: str
-    url: str
-
-    @property
-    def scope(self) -> str:
-        """The group that it links to."""
-        group = _GROUP.search(self.query) if self.query else None
-        return clean(unquote_plus(group[1])) if group else ""
 
 
 class Datadog(Dialect[DatadogSettings]):
@@ -191,98 +146,130 @@ Write `@webhook-tocsin` into the monitors' messages, outside any `{{#is_alert}}`
 
     def events(self, message: dict[str, Any], settings: DatadogSettings, now: Micros) -> Sequence[Event] | None:
         """See Dialect.events: one event a message."""
-        facts = _facts(message)
-        return (_event(facts, now),) if facts.enough else None
+        event = _event(_facts(message), now)
+        return None if event is None else (event,)
 
 
-def _facts(body: dict[str, Any]) -> _Facts:
-    """Each fact that some field says; nested maps count as `outer_inner` and as `inner`, after the upper level."""
-    fields = {_NOWHERE: ""}
-    for name, value in body.items():
-        if (known := name if name in _WANTED else name.lower().lstrip("$")) in _WANTED:
-            _learn(fields, known, value)
-    for outer, values in body.items():
-        if type(values) is dict:
-            joint = _JOINT.get(outer.lower(), _NONE)
-            for name, value in values.items():
-                inner = name.lower()
-                if inner in joint:
-                    _learn(fields, joint[inner], value)
-                if inner in _WANTED:
-                    _learn(fields, inner, value)
-    return _Facts(*_telling(tuple(fields))(fields))
+def _facts(body: dict[str, Any]) -> tuple[str, ...]:
+    """Each fact of _NAMES that some field says, else an empty text."""
+    names: list[str | int] = [*body]
+    maps = [body]
+    for place, inner in enumerate(body.values()):
+        if type(inner) is dict:
+            names.append(place)
+            names += inner
+            maps.append(inner)
+    template = tuple(names)
+    fields = {
+        name: said
+        for name, which, field in TEMPLATES.get(template) or _wanted(template)
+        if (said := (value if type(value := maps[which][field]) is str else text(value)).strip())
+        and (said[0] not in _DOUBTFUL or not _is_void(said))
+    }
+    fields[_NOWHERE] = ""
+    return _telling(tuple(fields))(fields)
+
+
+def _wanted(template: tuple[str | int, ...]) -> tuple[tuple[str, int, str], ...]:
+    """The wanted fields of a body, the first last: the name under which one is wanted, its map and its name there.
+
+    Nested maps count as `outer_inner` and as `inner`, after the upper level. A number in the template names the field of
+    the map to which the names after it belong.
+    """
+    found: list[tuple[str, int, str]] = []
+    which, joint = 0, _NONE
+    for name in template:
+        if isinstance(name, int):
+            which, joint = which + 1, _JOINT.get(str(template[name]).lower(), _NONE)
+            continue
+        known = name.lower() if which else name.lower().lstrip("$")
+        found += [(meant, which, name) for meant in (joint.get(known), known) if meant in _WANTED]
+    found.reverse()
+    if len(TEMPLATES) >= MAX_TEMPLATES:
+        TEMPLATES.clear()
+    if sum(len(name) for name in template if isinstance(name, str)) <= MAX_NAMES:
+        TEMPLATES[template] = tuple(found)
+    return tuple(found)
 
 
 @lru_cache(maxsize=256)
 def _telling(names: tuple[str, ...]) -> Callable[[dict[str, str]], tuple[str, ...]]:
-    """What takes each fact from the best field of these that says it; a user's template has the same fields each time."""
-    best = (next((name for name in _NAMES[fact] if name in names), _NOWHERE) for fact in _Facts._fields)
-    return itemgetter(*best)
-
-
-def _learn(fields: dict[str, str], name: str, value: Any) -> None:
-    """Keeps the first value of a field that says something."""
-    if name in fields:
-        return
-    said = (value if type(value) is str else text(value)).strip()
-    # Names of variables are upper case: hardly any text needs a closer look.
-    if said and not ((said[0] == "$" or said.isupper() or len(said) == _ABSENT_LENGTH) and _is_void(said)):
-        fields[name] = said
+    """What takes each fact from the best field of these that says it."""
+    return itemgetter(*(next((name for name in best if name in names), _NOWHERE) for best in _NAMES.values()))
 
 
 def _is_void(said: str) -> bool:
-    """Whether a text says that the fact does not apply."""
-    if len(said) > _LONGEST_NAME:
+    """Whether a text says that the fact does not apply. Names of variables are upper case."""
+    if len(said) > _LONGEST_NAME or not (said.isupper() or said[0] == "$" or len(said) == _ABSENT_LENGTH):
         return False
     return said.lower() in _ABSENT or bool(_VARIABLE.fullmatch(said) or _LITERAL.fullmatch(said))
 
 
-def _event(facts: _Facts, now: Micros) -> Event:
-    head = _head(facts)
-    said = unescaped(facts.message[:_MAX_MARKUP])
-    markup = said if facts.markup == facts.message else unescaped(facts.markup[:_MAX_MARKUP])
-    monitor = _monitor(markup)
-    transition = facts.transition or head.transition
-    word = _plain(transition)
-    status = _status(word, facts.type)
-    scope = facts.scope or head.scope or monitor.scope
-    level, raw = _severity(facts, head, word, status)
-    key, cycle = _key(facts, head, monitor, scope)
-    message = _bare(said)
-    name = one_line(head.name) or first_line(message) or f"Datadog monitor {facts.monitor or monitor.id}".strip()
+def _event(facts: tuple[str, ...], now: Micros) -> Event | None:
+    """The event that these facts of _NAMES are; None when they do not make a body Datadog's."""
+    cycle, number, aggregate, transition, kind, priority, title, full_title, scope, tagged = facts[:10]
+    host, message, markup, link, date, updated, org, metric, query, snapshot, state = facts[10:]
+    if not (title or message or transition or number or cycle or aggregate):
+        return None
+    head_priority, head_transition, head_scope, name = _head(title, full_title)
+    said = unescaped(message[:_MAX_MARKUP])
+    markup = said if markup == message else unescaped(markup[:_MAX_MARKUP])
+    linked, asked, monitor = _monitor(markup)
+    number, transition, scope = number or linked, transition or head_transition, scope or head_scope or _group(asked)
+    word, kind = _plain(transition), kind.lower()
+    status = _status(word, kind)
+    level = _severity(priority, head_priority, kind, word)
+    key = f"cycle:{cycle}" if cycle else _key(org, number, aggregate, scope, name or message)
+    test = name.startswith("[TEST]")
+    said = _bare(said)
+    name = one_line(name) or first_line(said) or f"Datadog monitor {number}".strip()
+    # Only Triggered names a beginning: the date of a Re-Triggered, Renotify or Warn is that of the message.
+    starts_at = _date(date, now) or _date(updated, now) if transition.lower() == "triggered" else None
+    ends_at = max(_date(date, now) or 0, _date(updated, now) or 0) or None if status == "resolved" else None
+    labels = {
+        "alertname": name,
+        "host": host,
+        "priority": head_priority or priority,
+        "monitor_id": number,
+        "aggreg_key": aggregate,
+        "metric": metric,
+        "org_id": org,
+    }
+    if ":" in scope:
+        labels |= tags(scope)
+    if tagged:
+        labels |= tags(tagged)
+    annotations = {
+        "description": said,
+        "transition": transition,
+        "query": query,
+        "alert_status": state,
+        "severity_raw": kind if level is None and status == "firing" else "",
+    }
     return Event(
-        status=status,
-        key=key,
-        title=f"No data: {name}" if word == "no data" else name,
-        severity=level,
-        labels=_labels(facts, head, monitor, scope, name),
-        annotations={
-            "description": message,
-            "transition": transition,
-            "query": facts.query,
-            "alert_status": facts.status,
-            "severity_raw": raw,
-        },
-        links=links(("Event", facts.link), ("Monitor", monitor.url), ("Snapshot", facts.snapshot)),
-        # Only Triggered names a beginning: the date of a Re-Triggered, Renotify or Warn is that of the message.
-        starts_at=next(_dates(facts, now), None) if transition.lower() == "triggered" else None,
-        ends_at=max(_dates(facts, now), default=None) if status == "resolved" else None,
-        once=cycle,
-        test=head.name.startswith("[TEST]") and "Test notification triggered by" in markup + message,
+        status,
+        key,
+        f"No data: {name}" if word == "no data" else name,
+        level or severity.UNKNOWN,
+        labels,
+        annotations,
+        links(("Event", link), ("Monitor", monitor), ("Snapshot", snapshot)),
+        starts_at,
+        ends_at,
+        None,
+        bool(cycle),
+        test and "Test notification triggered by" in markup + said,
     )
 
 
-def _dates(facts: _Facts, now: Micros) -> Iterator[Micros]:
-    """The believable ones, that of the event first."""
-    for date in (facts.date, facts.updated):
-        if (at := times.sane(times.parse(date), now)) is not None:
-            yield at
+def _date(said: str, now: Micros) -> Micros | None:
+    """A date, when it is a believable one."""
+    return times.sane(times.parse(said), now)
 
 
 def _bare(said: str) -> str:
     """A text without Datadog's marks of Markdown, which stand around it."""
-    said = said.strip().removeprefix("%%%").removesuffix("%%%")
-    return (said.replace("%%%", "") if "%%%" in said else said).strip()
+    return "".join(said.split("%%%")).strip()
 
 
 def _plain(transition: str) -> str:
@@ -290,81 +277,71 @@ def _plain(transition: str) -> str:
     return transition.strip().lower().removeprefix("re-")
 
 
-def _head(facts: _Facts) -> _Head:
-    """The parts of the title; when there are two titles, what the better name lacks comes from the other."""
-    best = _split(facts.title)
-    if facts.title == facts.full_title:
+def _head(title: str, full_title: str) -> tuple[str, ...]:
+    """The parts of the title, as _split; when there are two, what the better name lacks comes from the other."""
+    best = _split(title)
+    if title == full_title:
         return best
-    return _Head(*(mine or others for mine, others in zip(best, _split(facts.full_title), strict=True)))
+    return tuple(mine or others for mine, others in zip(best, _split(full_title), strict=True))
 
 
-def _split(title: str) -> _Head:
-    """`[P1] [Triggered on {host:a,env:b}] [Anything] name`: a first bracket that is no transition belongs to the name."""
-    match = _HEAD.fullmatch(title[:_MAX_HEAD]) if "[" in title else None
+def _split(title: str) -> tuple[str, str, str, str]:
+    """The priority, transition, scope and name in `[P1] [Triggered on {host:a,env:b}] [Anything] name`.
+
+    Absent parts are empty; a first bracket that is no transition belongs to the name.
+    """
+    match = _HEAD.match(title, 0, _MAX_HEAD) if "[" in title else None
     if match is None:
-        return _Head("", "", "", title)
-    priority, transition, scope, name = match.groups("")
-    known = _plain(transition) in _TRANSITIONS or transition.lower().endswith("recovered")
-    if transition and not known and not scope:
-        return _Head(priority, "", "", title[match.start("transition") - 1 :])
-    return _Head(priority, transition, scope.strip(), name + title[_MAX_HEAD:])
+        return "", "", "", title
+    priority, alone, beside, scope = match.groups("")
+    transition = alone or beside
+    known = scope or _plain(transition) in _TRANSITIONS or transition.lower().endswith("recovered")
+    if transition and not known:
+        return priority, "", "", title[title.index("[", match.end(1) + 1) :]
+    return priority, transition, scope.strip(), title[match.end() :]
 
 
-def _monitor(markup: str) -> _Monitor:
-    path = _MONITOR_PATH.search(markup)
-    match = _MONITOR.search(markup, max(0, path.start() - _LONGEST_HOST)) if path else None
+def _monitor(markup: str) -> tuple[str, str, str]:
+    """The id, the query and the whole of the link to the monitor in the text; empty when there is none."""
+    at = markup.find("/monitors")
+    path = _MONITOR_PATH.search(markup, at) if at >= 0 else None
+    if path is None:
+        return "", "", ""
+    # What stands before the bracket of a link belongs to no address in it.
+    bracket = markup.rfind("(", 0, path.start())
+    match = _MONITOR.search(markup, max(path.start() - _LONGEST_HOST, bracket + 1))
     if match is None:
-        return _Monitor("", "", "")
-    return _Monitor(match[1], match[2] or "", match[0].rstrip("?"))
+        return "", "", ""
+    return match[1], match[2] or "", match[0].rstrip("?")
+
+
+def _group(query: str) -> str:
+    """The group that the link to a monitor names."""
+    group = _GROUP.search(query) if "group=" in query else None
+    return clean(unquote_to_bytes(group[1].replace("+", " ")).decode("utf-8", "replace")) if group else ""
 
 
 def _status(word: str, kind: str) -> Status:
     """An unknown transition fires. Without any, the type `success` is the only word for an end."""
     if word:
         return "resolved" if word in _RESOLVED or word.endswith("recovered") else "firing"
-    return "resolved" if kind.lower() == "success" else "firing"
+    return "resolved" if kind == "success" else "firing"
 
 
-def _severity(facts: _Facts, head: _Head, word: str, status: Status) -> tuple[Severity, str]:
-    """Priority, else type; a Warn is never worse than a warning. And the raw word, when nobody knows it."""
-    kind = facts.type.lower()
-    for priority in (facts.priority, head.priority):
-        # normal and low are $PRIORITY, which is not the monitor's.
-        if priority.lower() in _PRIORITIES:
-            level = severity.lookup(priority, severity.DATADOG)
-            break
-    else:
-        level = severity.lookup(kind, severity.DATADOG)
+def _severity(priority: str, head_priority: str, kind: str, word: str) -> Severity | None:
+    """Priority, else type; a Warn is never worse than a warning."""
+    given = _PRIORITIES.get(priority.lower()) or _PRIORITIES.get(head_priority.lower())
+    level = given or severity.DATADOG.get(kind)
     if word in _WARNS and (level is None or severity.RANK[level] > severity.RANK["warning"]):
-        level = "warning"
-    raw = kind if level is None and status == "firing" else ""
-    return level or severity.UNKNOWN, raw
+        return "warning"
+    return level
 
 
-def _key(facts: _Facts, head: _Head, monitor: _Monitor, scope: str) -> tuple[str, bool]:
-    """What stays the same from trigger to recovery, the best that is there; and whether it never comes again after it."""
-    if facts.cycle:
-        return f"cycle:{facts.cycle}", True
+def _key(org: str, number: str, aggregate: str, scope: str, name: str) -> str:
+    """What stays the same from trigger to recovery, the best that is there."""
     where = ",".join(sorted([part.strip() for part in scope.split(",")])) if "," in scope else scope.strip()
-    if number := facts.monitor or monitor.id:
-        return f"monitor:{facts.org}/{number}/{where or facts.aggregate}", False
-    if facts.aggregate:
-        return f"aggregate:{facts.org}/{facts.aggregate}", False
-    return "title:" + digest([facts.org, head.name or facts.message, where]), False
-
-
-def _labels(facts: _Facts, head: _Head, monitor: _Monitor, scope: str, name: str) -> dict[str, str]:
-    own = {
-        "alertname": name,
-        "host": facts.host,
-        "priority": head.priority or facts.priority,
-        "monitor_id": facts.monitor or monitor.id,
-        "aggreg_key": facts.aggregate,
-        "metric": facts.metric,
-        "org_id": facts.org,
-    }
-    if ":" in scope:
-        own |= tags(scope)
-    if facts.tags:
-        own |= tags(facts.tags)
-    return own
+    if number:
+        return f"monitor:{org}/{number}/{where or aggregate}"
+    if aggregate:
+        return f"aggregate:{org}/{aggregate}"
+    return "title:" + digest([org, name, where])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Any
 
 from app.sources.decode import decode
@@ -21,20 +22,22 @@ def tags(value: Any, separator: str = ":") -> dict[str, str]:
     """
     found: dict[str, str] = {}
     several: dict[str, list[str]] = {}
-    for given, said in _pairs(value, separator) if value else ():
+    for given, _, said in _pairs(value, separator) if value else ():
         if len(found) >= _MAX_TAGS:
             break
         name, content = given.strip(), said.strip() or "true"
-        if not name:
-            continue
-        if found.setdefault(name, content) != content and content not in several.setdefault(name, [found[name]]):
+        if name not in found:
+            if name:
+                found[name] = content
+        elif content not in several.setdefault(name, [found[name]]):
             several[name].append(content)
     for name, contents in several.items():
         found[name] = ",".join(contents)
     return found
 
 
-def _pairs(value: Any, separator: str) -> Iterable[tuple[str, str]]:
+def _pairs(value: Any, separator: str) -> Iterable[tuple[str, str, str]]:
+    """As by `partition`: what stands between name and content does not matter."""
     if type(value) is str:
         if value.lstrip().startswith(("[", "{")):
             try:
@@ -43,20 +46,15 @@ def _pairs(value: Any, separator: str) -> Iterable[tuple[str, str]]:
                 inner = None
             if type(inner) is list or type(inner) is dict:
                 return _pairs(inner, separator)
-        return [_split(item, separator) for item in value.split(",")]
+        return map(str.partition, value.split(","), repeat(separator))
     if type(value) is dict:
-        return [(name, text(content)) for name, content in value.items()]
+        return [(name, separator, text(content)) for name, content in value.items()]
     if type(value) is list:
         return [_listed(item, separator) for item in value]
     return ()
 
 
-def _listed(item: Any, separator: str) -> tuple[str, str]:
+def _listed(item: Any, separator: str) -> tuple[str, str, str]:
     if type(item) is dict:
-        return next((text(item[key]) for key in _NAMES if key in item), ""), text(item.get("value"))
-    return _split(text(item), separator)
-
-
-def _split(item: str, separator: str) -> tuple[str, str]:
-    name, _, content = item.partition(separator)
-    return name, content
+        return next((text(item[key]) for key in _NAMES if key in item), ""), separator, text(item.get("value"))
+    return text(item).partition(separator)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from app.sources.datadog import Datadog, DatadogSettings
+from app.sources.datadog import MAX_NAMES, MAX_TEMPLATES, TEMPLATES, Datadog, DatadogSettings
 from app.sources.event import Received, Unreadable
 
 NOW = 1_785_000_000_000_000
@@ -258,6 +258,27 @@ class TestForms:
     def test_what_says_nothing_is_not_datadogs(self, body):
         with pytest.raises(Unreadable, match="no message of Datadog"):
             read(body)
+
+
+class TestTemplates:
+    def test_the_same_names_in_another_place_are_another_template(self):
+        for _ in range(2):
+            assert one({"title": "x", "alert": {"id": "7"}, "more": "y"}).labels["monitor_id"] == "7"
+            assert "monitor_id" not in one({"title": "x", "alert": "y", "more": {"id": "7"}}).labels
+            assert "monitor_id" not in one({"title": "x", "alert": "y", "more": "z", "id": "7"}).labels
+
+    def test_the_first_of_several_fields_that_says_something_counts(self):
+        assert one({"Title": "null", "title": "a", "TITLE": "b"}).title == "a"
+        assert one({"event": {"title": "c"}, "title": "", "alert": {"title": "a"}}).title == "a"
+        assert one({"event": {"title": "c"}, "x": {"title": "a"}}).title == "c"
+
+    def test_neither_many_templates_nor_long_ones_are_kept(self):
+        for number in range(3 * MAX_TEMPLATES):
+            one({"title": "x", f"more{number}": "y"})
+            assert len(TEMPLATES) <= MAX_TEMPLATES
+        long = "y" * MAX_NAMES
+        assert one({"title": "x", long: "y"}).title == "x"
+        assert not [names for names in TEMPLATES if long in names]
 
 
 def test_the_recommended_body_is_read_whole():
