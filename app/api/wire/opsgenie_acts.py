@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from app.api.wire.opsgenie_alerts import Action
-from app.clock import DAY, MINUTE, SECOND, Micros
+from app.clock import DAY, MINUTE, Micros
 from app.dedup.amend import Change, amend
 from app.incidents import respond
 from app.paging import joining, joint, redirect
@@ -74,7 +74,7 @@ def deed_of(action: Action, body: Mapping[str, Any], query: Sequence[str], now: 
         case "EscalateToNext":
             return partial(_respond, redirect.escalate, note)
         case "Snooze":
-            return partial(_respond, partial(_snooze, _seconds(body, now)), note)
+            return partial(_respond, partial(_snooze, _end_time(body, now)), note)
         case "Assign":
             return partial(_respond, partial(_give, _named(body, "owner")), note)
         case "AddResponder":
@@ -104,8 +104,8 @@ async def _respond(
         await respond.note(tx, row.number, actor, note)
 
 
-async def _snooze(seconds: int, tx: Writing, number: int, actor: str) -> None:
-    await respond.snooze(tx, number, actor, seconds)
+async def _snooze(until: Micros, tx: Writing, number: int, actor: str) -> None:
+    await respond.snooze_until(tx, number, actor, max(tx.now + MINUTE, min(until, tx.now + LONGEST_SNOOZE)))
 
 
 async def _amend(change: Change, note: str, tx: Writing, row: Any, actor: str) -> None:
@@ -156,13 +156,13 @@ async def _person(view: Reading, whom: str) -> int | None:
     return found[0] if len(found) == 1 else None
 
 
-def _seconds(body: Mapping[str, Any], now: Micros) -> int:
+def _end_time(body: Mapping[str, Any], now: Micros) -> Micros:
     until = times.parse(body.get("endTime"))
     if until is None:
         raise Unprocessable("endTime", "endTime is not a date and time such as 2026-03-29T01:00:00Z.")
     if until <= now:
         raise Unprocessable("endTime", "endTime must be in the future.")
-    return max(MINUTE, min(until - now, LONGEST_SNOOZE)) // SECOND
+    return until
 
 
 def _named(body: Mapping[str, Any], field: str) -> str:
