@@ -73,8 +73,9 @@ class Worker:
         self._hands = hands
         self._kept = hands // KEPT
         self._worth = max(1, hands // WORTH_A_CLAIM)
-        # Not from 0: processes that die before they have claimed so often would never take the oldest.
-        self._claims = clock.now() // SECOND % OLDEST_EVERY
+        # Every second process, by chance, takes the oldest first: of those that die before they have claimed so often, none
+        # would.
+        self._claims = (OLDEST_EVERY - 1) * (clock.now() // 1_000 % 2)
         self._lease = lease_s * SECOND
         self._running: set[asyncio.Task[None]] = set()
         self._stopping = False
