@@ -7,9 +7,7 @@ The user writes the body and Datadog fills in $VARIABLES, so the same fact comes
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from operator import itemgetter
+from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import unquote_to_bytes
 
@@ -49,8 +47,6 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }
 """What we want to know, and the fields that may say it, the best first."""
 _WANTED = frozenset(name for names in _NAMES.values() for name in names)
-_NOWHERE = ""
-"""Stands for a field that says a fact which none says."""
 _OUTER = {name[:at] for name in _WANTED for at, sign in enumerate(name) if sign == "_"}
 _JOINT = {
     outer: {name.removeprefix(f"{outer}_"): name for name in _WANTED if name.startswith(f"{outer}_")}
@@ -58,7 +54,7 @@ _JOINT = {
 }
 """The wanted names in two parts, as in a map within a map: `alert`, then `id`, is `alert_id`."""
 _NONE: dict[str, str] = {}
-TEMPLATES: dict[tuple[str | int, ...], tuple[tuple[str, int, str], ...]] = {}
+TEMPLATES: dict[tuple[str | int, ...], tuple[tuple[int, int, str], ...]] = {}
 """Where the wanted fields are in bodies of these names: what a user's template fills in has the same names each time."""
 MAX_TEMPLATES = 100
 MAX_NAMES = 2_000
@@ -150,7 +146,7 @@ Write `@webhook-tocsin` into the monitors' messages, outside any `{{#is_alert}}`
         return None if event is None else (event,)
 
 
-def _facts(body: dict[str, Any]) -> tuple[str, ...]:
+def _facts(body: dict[str, Any]) -> list[str]:
     """Each fact of _NAMES that some field says, else an empty text."""
     names: list[str | int] = [*body]
     maps = [body]
@@ -160,42 +156,39 @@ def _facts(body: dict[str, Any]) -> tuple[str, ...]:
             names += inner
             maps.append(inner)
     template = tuple(names)
-    fields = {
-        name: said
-        for name, which, field in TEMPLATES.get(template) or _wanted(template)
-        if (said := (value if type(value := maps[which][field]) is str else text(value)).strip())
-        and (said[0] not in _DOUBTFUL or not _is_void(said))
-    }
-    fields[_NOWHERE] = ""
-    return _telling(tuple(fields))(fields)
+    facts = [""] * len(_NAMES)
+    for fact, which, field in TEMPLATES.get(template) or _wanted(template):
+        if not facts[fact]:
+            value = maps[which][field]
+            said = (value if type(value) is str else text(value)).strip()
+            if said and (said[0] not in _DOUBTFUL or not _is_void(said)):
+                facts[fact] = said
+    return facts
 
 
-def _wanted(template: tuple[str | int, ...]) -> tuple[tuple[str, int, str], ...]:
-    """The wanted fields of a body, the first last: the name under which one is wanted, its map and its name there.
+def _wanted(template: tuple[str | int, ...]) -> tuple[tuple[int, int, str], ...]:
+    """What may say each fact in a body of these names, the best first: the fact, and the map and name of the field.
 
     Nested maps count as `outer_inner` and as `inner`, after the upper level. A number in the template names the field of
     the map to which the names after it belong.
     """
-    found: list[tuple[str, int, str]] = []
+    places: dict[str, list[tuple[int, str]]] = {}
     which, joint = 0, _NONE
     for name in template:
         if isinstance(name, int):
             which, joint = which + 1, _JOINT.get(str(template[name]).lower(), _NONE)
             continue
         known = name.lower() if which else name.lower().lstrip("$")
-        found += [(meant, which, name) for meant in (joint.get(known), known) if meant in _WANTED]
-    found.reverse()
+        for meant in {known, joint.get(known, known)}:
+            places.setdefault(meant, []).append((which, name))
+    found = tuple(
+        (fact, *place) for fact, names in enumerate(_NAMES.values()) for name in names for place in places.get(name, ())
+    )
     if len(TEMPLATES) >= MAX_TEMPLATES:
         TEMPLATES.clear()
     if sum(len(name) for name in template if isinstance(name, str)) <= MAX_NAMES:
-        TEMPLATES[template] = tuple(found)
-    return tuple(found)
-
-
-@lru_cache(maxsize=256)
-def _telling(names: tuple[str, ...]) -> Callable[[dict[str, str]], tuple[str, ...]]:
-    """What takes each fact from the best field of these that says it."""
-    return itemgetter(*(next((name for name in best if name in names), _NOWHERE) for best in _NAMES.values()))
+        TEMPLATES[template] = found
+    return found
 
 
 def _is_void(said: str) -> bool:
@@ -205,7 +198,7 @@ def _is_void(said: str) -> bool:
     return said.lower() in _ABSENT or bool(_VARIABLE.fullmatch(said) or _LITERAL.fullmatch(said))
 
 
-def _event(facts: tuple[str, ...], now: Micros) -> Event | None:
+def _event(facts: list[str], now: Micros) -> Event | None:
     """The event that these facts of _NAMES are; None when they do not make a body Datadog's."""
     cycle, number, aggregate, transition, kind, priority, title, full_title, scope, tagged = facts[:10]
     host, message, markup, link, date, updated, org, metric, query, snapshot, state = facts[10:]

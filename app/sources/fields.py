@@ -51,12 +51,17 @@ def listed(value: Any, limit: int = 50) -> str:
     """A list of plain values as one text, each once, in their order; a single value as it is."""
     if type(value) is not list:
         return text(value).strip()
+    if len(value) == 1:
+        return text(value[0]).strip()
     return ", ".join(dict.fromkeys(words for item in value[:limit] if (words := text(item).strip())))
 
 
 def joined(*parts: str) -> str:
     """A dedup key of several parts, none of which can run into the next."""
-    return "/".join(piece.replace("%", "%25").replace("/", "%2F") for piece in parts)
+    key = "/".join(parts)
+    if "%" not in key and key.count("/") < len(parts):
+        return key
+    return "/".join([piece.replace("%", "%25").replace("/", "%2F") for piece in parts])
 
 
 def instant(fields: Mapping[str, Any], now: Micros, *names: str) -> Micros | None:

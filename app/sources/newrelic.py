@@ -55,17 +55,13 @@ the default template, and notify when an issue is activated, acknowledged and cl
 def _issue(issue: dict[str, Any], now: Micros) -> Event:
     more = part(issue, "accumulations")
     status = _STATES.get(said(issue, "state").lower(), "firing")
-    level, raw = graded(said(issue, "priority"), _SEVERITIES)
+    priority = said(issue, "priority")
+    level, raw = graded(priority, _SEVERITIES)
     url = said(issue, "issueUrl", "issuePageUrl")
     match = _ISSUE.search(url)
-    policy, condition, entities = (
-        listed(issue.get(name) or more.get(other))
-        for name, other in (
-            ("alertPolicyNames", "policyName"),
-            ("alertConditionNames", "conditionName"),
-            ("impactedEntities", "targetName"),
-        )
-    )
+    policy = listed(issue.get("alertPolicyNames") or more.get("policyName"))
+    condition = listed(issue.get("alertConditionNames") or more.get("conditionName"))
+    entities = listed(issue.get("impactedEntities") or more.get("targetName"))
     title = said(issue, "title", "issueTitle") or condition or "New Relic issue"
     tags = {name: listed(value) for name, value in part(more, "tag").items()}
     return Event(
@@ -79,7 +75,7 @@ def _issue(issue: dict[str, Any], now: Micros) -> Event:
             "alertname": condition or title,
             "policy": policy,
             "entity": entities,
-            "priority": said(issue, "priority"),
+            "priority": priority,
         },
         annotations={
             "query": listed(more.get("nrqlQuery")),

@@ -11,7 +11,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import orjson
 from cryptography import x509
@@ -260,7 +260,6 @@ def _dimensions(trigger: dict[str, Any]) -> dict[str, str]:
 def _console(region: str, name: str) -> str:
     if not region or not name:
         return ""
-    url = (
+    return (
         f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#alarmsV2:alarm/{quote(name, safe='')}"
     )
-    return url if urlsplit(url).hostname else ""
