@@ -40,8 +40,6 @@ def open_for(work: Work, one: Waiting, incident_id: int, because: str) -> Incide
     reason = f"opened by {event.title}: {because}"
     work.entries.append((incident.id, Entry("triggered", one.inlet.name, reason, {"alert": str(one.row["id"])})))
     _count(work, incident, one)
-    if habit := work.habits.get(one.row["id"]):
-        work.openings.append(habit)
     _page(work, incident, one.inlet, _learned(work, incident, one))
     return incident
 
@@ -50,6 +48,8 @@ def join(work: Work, incident: Incident, one: Waiting, name: str, because: str, 
     """An alert joins an incident. `things`: how many different things have failed in it, 0 when nobody counts."""
     one.row["reason"], one.row["because"] = name, because
     waits = incident.state == "triggered" and incident.escalation == "waiting"
+    if incident.alerts == 1 and incident.state != "resolved":
+        work.grown.append(incident)
     _count(work, incident, one)
     event = one.item.event
     if incident.state == "resolved":

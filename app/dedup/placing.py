@@ -91,7 +91,6 @@ def placed(work: Work, waiting: Sequence[Waiting], loaded: dict[int, Incident], 
 
 async def _write_placed(tx: Writing, work: Work, loaded: dict[int, Incident], new: list[Incident]) -> None:
     await _tell(tx, work)
-    await habits.count_openings(tx, work)
     if new:
         await _number(tx, work, new)
         await ledger.add(tx, new)
@@ -155,7 +154,7 @@ async def settle(tx: Writing, work: Work) -> None:
         work.moved |= moved
         loaded = await ledger.load(tx, touched(work), lock=True)
     settled(work, loaded)
-    await habits.count_endings(tx, work, loaded)
+    await habits.count(tx, work, loaded)
     await _ask_whether_quiet(
         tx, [loaded[one] for one in {work.lives_in(item[0].incident_id or 0) for item in work.graver} if one in loaded]
     )

@@ -118,7 +118,7 @@ habits = Table(
     Column("soon", Integer, nullable=False),
     Column("later", Integer, nullable=False),
 )
-"""Of services that hold pages by what they learned: see app/dedup/habits.py."""
+"""Of services that hold pages by what they learned, by check and by sender: see app/dedup/habits.py."""
 
 unparsed = Table(
     "unparsed",

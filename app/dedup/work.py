@@ -75,8 +75,8 @@ class Work:
     resolves: list[tuple[Episode, Inlet, Micros | None, str]] = field(default_factory=list)
     habits: dict[int, Habit] = field(default_factory=dict)
     """What is known of the checks of alerts that wait for a place, by alert; of services that hold by what they learned."""
-    openings: list[Habit] = field(default_factory=list)
-    """Those whose alerts opened an incident here."""
+    grown: list[Incident] = field(default_factory=list)
+    """Incidents of one alert that another one joined here."""
     ends: dict[int, Micros | None] = field(default_factory=dict)
     """When alerts that were over ended, as their senders say now, by alert."""
     graver: list[tuple[Episode, Inlet, str, str]] = field(default_factory=list)

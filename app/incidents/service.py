@@ -89,8 +89,8 @@ class Hold(BaseModel):
     confirmed_s: int = Field(default=0, ge=0, le=600, description="Once a second thing that failed confirms it.")
     learned: bool = Field(
         default=False,
-        description="Wait longer, 330 s at most, while one alert is alone and most incidents that its check opened in "
-        "this service ended by themselves that soon.",
+        description="Wait longer, 330 s at most, while one alert is alone and most incidents in which its check stayed "
+        "alone in this service ended by themselves that soon.",
     )
 
     @model_validator(mode="after")

@@ -563,6 +563,13 @@ CORRELATION = (
         tests=_TOGETHER,
     ),
     Bug(
+        "what grew after it had been alone for long does not speak against waiting",
+        "app/dedup/joining.py",
+        "        work.grown.append(incident)\n",
+        "        pass\n",
+        tests=_TOGETHER,
+    ),
+    Bug(
         "what somebody acknowledged teaches that it clears by itself",
         "app/dedup/habits.py",
         '    by_itself = incident.resolution == "recovered" and incident.acknowledged_at is None\n',

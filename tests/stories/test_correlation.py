@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from app.clock import HOUR, SECOND
 from app.dedup.arrival import Arrival, prepare
 from app.dedup.directory import Directory
 from app.dedup.ingest import ingest
+from app.dedup.tables import habits
 from app.incidents.tables import memberships
 from app.sources.event import Event
 from app.store.database import Writing
 from tests.harness.api_world import api
-from tests.harness.town import Resident, Sender, Town, town
+from tests.harness.town import Resident, Sender, Town, iso, town
 
 
 async def _settings(story: Town, **service: Any) -> tuple[Resident, Sender, Sender]:
@@ -264,13 +265,98 @@ async def test_what_a_check_taught_about_itself_holds_its_page(database: str) ->
         await ana.is_paged("Probe")
         said = (await story.rows("SELECT reason FROM timeline WHERE kind = 'held' ORDER BY id DESC LIMIT 1"))[0].reason
         assert said.endswith(
-            "in case it clears by itself: 3 of the last 3 incidents that this check opened ended by themselves within 2 min"
+            "in case it clears by itself: 3 of the last 3 incidents in which this check stayed alone ended by themselves "
+            "within 2 min"
         )
         await metal.fires("Probe", service="tax", cluster="tax")
         await ana.is_not_paged()
         await shop.fires("Errors", service="pay", host="tax", cluster="tax")
         await shop.fires("Down", service="tax", cluster="tax")
         await ana.is_paged(times=2)
+
+
+async def test_what_grows_at_once_says_nothing_of_a_check_and_what_grows_late_speaks_against_waiting(
+    database: str,
+) -> None:
+    """Whoever was told when the second thing failed would not have been told later for any habit."""
+    async with town(database) as story:
+        ana, metal, shop = await _settings(story, first_page={"high": {"learned": True}})
+
+        async def fails(name: str, alone_s: int, *, grows: bool = False) -> None:
+            await metal.fires("Probe", service=name, cluster=name)
+            await story.passes(seconds=alone_s)
+            if grows:
+                await shop.fires("Down", service=name, cluster=name)
+            await metal.resolves("Probe", service=name, cluster=name)
+            await shop.resolves("Down", service=name, cluster=name)
+            await story.passes(minutes=60)
+
+        for name in ("cart", "mail"):
+            await fails(name, 40)
+            await ana.is_paged("Probe")
+        for name in ("desk", "lamp", "sofa"):
+            await fails(name, 20, grows=True)
+            await ana.is_paged()
+        await fails("wallet", 40)
+        await ana.is_not_paged()
+        for name in ("roof", "door", "wall"):
+            await fails(name, 400, grows=True)
+            await ana.is_paged("Probe")
+        rows = await story.rows("SELECT opened, soon, later FROM habits ORDER BY opened")
+        assert [tuple(row) for row in rows] == [(3, 3, 0), (6, 3, 3)]
+        await fails("tax", 40)
+        await ana.is_paged("Probe")
+
+
+async def test_what_a_check_did_long_ago_is_forgotten(database: str) -> None:
+    """Of twenty incidents all counts are halved before the next one counts."""
+    async with town(database) as story:
+        _, metal, _ = await _settings(story, first_page={"high": {"alone_s": 75, "learned": True}})
+
+        async def blips() -> None:
+            await metal.fires("Probe", service="cart")
+            await story.passes(seconds=40)
+            await metal.resolves("Probe", service="cart")
+            await story.passes(hours=2)
+
+        async def years_pass(tx: Writing) -> None:
+            await tx.conn.execute(update(habits).values(opened=21, soon=12, later=19))
+
+        await blips()
+        await story.store.write(years_pass)
+        await blips()
+        rows = await story.rows("SELECT opened, soon, later FROM habits ORDER BY later")
+        assert [tuple(row) for row in rows] == [(11, 7, 9), (11, 7, 10)]
+
+
+async def test_a_sender_that_tells_of_quick_ends_late_is_waited_for_longer_than_one_that_tells_at_once(
+    database: str,
+) -> None:
+    """Both of the same check: how soon it clears is the check's, when that is told is the sender's."""
+    async with town(database) as story:
+        ana = await story.person("Ana")
+        service = await story.service("metal", await story.policy([[ana]]), first_page={"high": {"learned": True}})
+        prompt, slow = [await story.integration("alertmanager", service) for _ in range(2)]
+        for name in ("cart", "mail"):
+            labels = {"alertname": "Probe", "severity": "critical", "service": name, "cluster": name}
+            begun = story.clock.now()
+            await slow.fires("Probe", service=name, cluster=name)
+            await ana.is_paged("Probe")
+            await story.passes(seconds=300)
+            over = {"startsAt": iso(begun), "endsAt": iso(begun + 40 * SECOND)}
+            message = {"status": "resolved", "labels": labels, "annotations": {"summary": "Probe"}, **over}
+            await slow.posts({"version": "4", "status": "resolved", "groupKey": "{}", "alerts": [message]})
+            slow.starts.clear()
+            await story.passes(minutes=60)
+        for sender, name, waits_s in ((prompt, "desk", 150), (slow, "lamp", 330)):
+            await sender.fires("Probe", service=name, cluster=name)
+            await story.passes(seconds=waits_s - 1)
+            await ana.is_not_paged()
+            await story.passes(seconds=2)
+            await ana.is_paged("Probe")
+            await story.passes(minutes=60)
+        said = await story.rows("SELECT reason FROM timeline WHERE kind = 'held' ORDER BY id")
+        assert [one.reason.partition("min")[2] for one in said] == ["", ", of which its sender tells minutes later"]
 
 
 async def test_what_a_new_integration_tells_of_yesterday_is_told_mildly(database: str) -> None:
