@@ -7,6 +7,7 @@ told by `tocsin_scrubbed`. Knows no sender.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from app.sources.event import MAX_LABELS, MAX_TITLE, MAX_VALUE, Event, Reading
 TRUNCATED = "tocsin_truncated"
 SCRUBBED = "tocsin_scrubbed"
 
-_NO_HOST = "/?#:@\\"
+_WEB = re.compile(r"https?://[^/?#:@\\]")
 _LONGEST = 20_000
 _CONTROLS = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029], " ")
 
@@ -47,15 +48,9 @@ def one_line(value: str) -> str:
 
 def is_web(address: str) -> bool:
     """Whether `address` is an http or https address with a host, without spaces or invisible characters."""
-    if address.startswith("https://"):
-        host = address[8:9]
-    elif address.startswith("http://"):
-        host = address[7:8]
-    else:
-        return False
-    # An empty host is "in" the text too; what has just the greatest length was cut, and what was scrubbed leads astray.
+    # What has just the greatest length was cut, and what was scrubbed leads astray.
     return (
-        host not in _NO_HOST
+        _WEB.match(address) is not None
         and address.isprintable()
         and " " not in address
         and "\ufffd" not in address
