@@ -78,13 +78,12 @@ def bounded(pairs: Mapping[str, str]) -> tuple[dict[str, str], bool]:
 
     A long value loses its end; of too many pairs the first MAX_LABELS by name stay.
     """
-    kept: dict[str, str] = {}
-    cut = False
+    kept, cut = dict(pairs), False
     for name, value in pairs.items():
-        if value:
-            kept[name] = value
-            if len(value) > MAX_VALUE or len(name) > MAX_VALUE:
-                cut = True
+        if not value:
+            del kept[name]
+        elif len(value) > MAX_VALUE or len(name) > MAX_VALUE:
+            cut = True
     if len(kept) > MAX_LABELS:
         kept = {name: kept[name] for name in sorted(kept)[:MAX_LABELS]}
         cut = True
