@@ -25,6 +25,7 @@ from statistics import mean, median
 from typing import Any
 
 TOLD = 10
+DAY_S = 86_400
 _HELD = ("--hold-alone", "75", "--hold-confirmed", "20")
 WAYS: dict[str, tuple[str, ...]] = {
     "at-once": (),
@@ -40,6 +41,7 @@ SHOWN = (
     "pages",
     "per_fault",
     "false",
+    "false_last_day",
     "b3_f1",
     "fault_f1",
     "wait_p50_s",
@@ -76,6 +78,7 @@ def figures(truth: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, fl
         parts[incident].append((many, fault in worth, fault))
     owner = {incident: max(those)[2] for incident, those in parts.items()}
     told = _told(result["pages"], owner, parts, set(worth))
+    last_day = truth["meta"]["hours"] * 3600 - DAY_S
     waits = [max(0.0, at - worth[fault]["first_page_at"]) for fault, at in told.first.items()]
     return {
         "faults": len(worth),
@@ -83,7 +86,8 @@ def figures(truth: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, fl
         "nobody_told": len(set(worth) - told.touched),
         "pages": len(result["pages"]),
         "per_fault": sum(told.owned.values()) / max(1, len(told.owned)),
-        "false": told.false,
+        "false": len(told.false),
+        "false_last_day": sum(at >= last_day for at in told.false),
         "b3_f1": 2 * precision * recall / (precision + recall),
         "fault_f1": mean(best[fault] for fault in worth) if worth else 0.0,
         "wait_p50_s": quantile(waits, 0.5),
@@ -98,7 +102,8 @@ class Told:
         self.first: dict[str, float] = {}
         self.owned: dict[str, float] = defaultdict(float)
         self.touched: set[str] = set()
-        self.false = 0
+        self.false: list[float] = []
+        """When somebody was called for no fault that is worth it."""
 
 
 def _told(
@@ -112,7 +117,8 @@ def _told(
         about = page["incidents"][:TOLD] if "incidents" in page else [page["incident"]]
         owners = {owner[one] for one in about if one in owner} & worth
         told.touched |= {fault for one in about for _, deserves, fault in parts.get(one, ()) if deserves}
-        told.false += not owners
+        if not owners:
+            told.false.append(page["at"])
         for fault in owners:
             told.owned[fault] += 1 / len(owners)
             told.first.setdefault(fault, page["at"])
