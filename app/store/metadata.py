@@ -12,7 +12,6 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     BindParameter,
-    Boolean,
     ColumnElement,
     Dialect,
     Integer,
@@ -72,10 +71,11 @@ class Ids(TypeDecorator[Any]):
         return orjson.dumps(value).decode() if dialect.name == "sqlite" else value
 
 
-class Among(FunctionElement[bool]):
+class Among(FunctionElement[int]):
     """Whether a column is one of many ids. One text however many they are: IN is written anew for each number of them."""
 
-    type = Boolean()
+    # Of a Boolean SQLite would be asked whether it equals 1, and would look at every row to find out.
+    type = Integer()
     inherit_cache = True
 
     def __init__(self, column: ColumnElement[int], ids: BindParameter[Any]) -> None:

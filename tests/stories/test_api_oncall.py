@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
+from sqlalchemy import event
+
 from app.clock import DAY
+from app.ids import ProcessIds
 from app.oncall.facts import rotas
 from app.oncall.rota import Rota
 from app.store.database import Conn, Reading
+from app.store.migrate import migrate
+from app.store.opening import open_store
+from app.store.sqlite import Sqlite
 from tests.harness.api_world import Asked, api
+from tests.harness.clock import START, StoryClock
 
 NOTHING = dict.fromkeys(
     ("layer", "turn", "how", "instead_of", "because", "override_id", "replaces", "event"),
@@ -219,3 +227,23 @@ async def test_who_comes_into_a_schedule_is_read_with_their_leave_and_so_is_all_
         assert (await leave())[0] == 1
         await change(unit="month", participants=list(people.values()))
         assert (await leave())[1:] == (["leave of Ana", "leave of Cat"], {"Primary", "Ana", "Ben", "Cat"})
+
+
+async def test_on_sqlite_a_schedule_is_found_by_indexes_alone(tmp_path: Path) -> None:
+    """The record of shifts grows for years: nobody reads all of it to say who is on call now."""
+    store = open_store(f"sqlite:///{tmp_path}/t.db", StoryClock(), ProcessIds(7), pool_size=1)
+    await migrate(store)
+    steps: list[str] = []
+
+    def explain(_: Any, cursor: Any, statement: str, values: Any, *__: Any) -> None:
+        if statement.startswith("SELECT"):
+            steps.extend(row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", values))
+
+    assert isinstance(store.database, Sqlite)
+    event.listen(store.database._writer, "before_cursor_execute", explain)
+    assert await store.write(rotas, [1], START, START + DAY)
+    tables = ("overrides", "schedule_eras", "shift_record", "rota_states", "resources", "absences")
+    found = {table: [step for step in steps if f" {table} " in step] for table in tables}
+    assert all(found.values())
+    assert [step for of_table in found.values() for step in of_table if not step.startswith("SEARCH")] == []
+    await store.close()
