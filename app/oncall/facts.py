@@ -80,11 +80,13 @@ async def rotas(
     if not wanted:
         return {}
     names = {} if names is None else names
-    likely = _likely(wanted, start, end)
-    rows = await kept.of_schedules(view, wanted, start, end, likely)
+    since, likely = _likely(wanted, start, end)
+    rows = await kept.of_schedules(view, wanted, start, end, since, likely)
+    low = min([start, *(row.ends_at for item in wanted for row in rows["state", item])])
+    if low < since:
+        rows = await kept.of_schedules(view, wanted, start, end, low, likely)
     names |= {item: row.word for item in wanted for row in rows["schedule", item]}
     bare = {schedule_id: _rota(rows, schedule_id) for schedule_id in wanted}
-    low = min([start, *(row.ends_at for item in wanted for row in rows["state", item])])
     found = await supplied(view, bare, low, end, names, (likely, rows))
     _remember(found)
     return found
@@ -102,15 +104,15 @@ _LAST: OrderedDict[int, _Last] = OrderedDict()
 _MOST_REMEMBERED = 4096
 
 
-def _likely(schedule_ids: Sequence[int], start: Micros, end: Micros) -> kept.People:
-    """Whose leave of which time these schedules are likely to hang on: a guess, by the last time they were read.
+def _likely(schedule_ids: Sequence[int], start: Micros, end: Micros) -> tuple[Micros, kept.People]:
+    """Since when, and on whose leave of which time, these schedules are likely to hang: a guess, by the last time they were read.
 
-    Looked up together with the schedules it saves a way to the database; whoever is missing is asked for after it.
+    Looked up together with the schedules it saves a way to the database; what is missing is asked for after it.
     """
     last = [found for one in schedule_ids if (found := _LAST.get(one))]
     reach = max((one.reach for one in last), default=0)
     since = min([start, *(one.settled_until for one in last if one.settled_until)])
-    return kept.People(frozenset().union(*(one.people for one in last)), since - reach, end + reach)
+    return since, kept.People(frozenset().union(*(one.people for one in last)), since - reach, end + reach)
 
 
 def _remember(found: Mapping[int, Rota]) -> None:

@@ -23,7 +23,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
-    func,
     literal_column,
     null,
     or_,
@@ -53,6 +52,7 @@ class People(NamedTuple):
 NOBODY = People(frozenset(), 0, 0)
 
 _WANTED: BindParameter[Any] = bindparam("wanted", type_=Ids)
+_SINCE = bindparam("since", type_=BigInteger)
 _START = bindparam("start", type_=BigInteger)
 _END = bindparam("end", type_=BigInteger)
 _PEOPLE: BindParameter[Any] = bindparam("people", type_=Ids)
@@ -93,10 +93,6 @@ def _row(
 
 _o, _r, _e, _s = overrides.c, shift_record.c, eras.c, rota_states.c
 
-_settled = select(_s.settled_until.label("at")).where(Among(_s.schedule_id, _WANTED))
-_since = select(func.min(union_all(select(_START.label("at")), _settled).subquery().c.at)).scalar_subquery()
-"""What is computed follows from what was in force since the past was last written down."""
-
 _STATE = _row("state", _s.schedule_id, ends_at=_s.settled_until, document=_s.standings).where(
     Among(_s.schedule_id, _WANTED)
 )
@@ -134,12 +130,12 @@ _PERSON = (
     .where(Among(_p.id, _PEOPLE), _p.kind == "person")
 )
 _KEPT = union_all(
-    _OVERRIDE.where(_o.ends_at > _since),
+    _OVERRIDE.where(_o.ends_at > _SINCE),
     _row("era", _e.schedule_id, _e.version, _e.starts_at, _e.ends_at, document=_e.document).where(
         Among(_e.schedule_id, _WANTED),
         _e.starts_at < _END,
         # One that ended at that instant too: what it remembers goes over to the next.
-        or_(_e.ends_at.is_(None), _e.ends_at >= _since),
+        or_(_e.ends_at.is_(None), _e.ends_at >= _SINCE),
     ),
     # There is none that ends after the past was last written down.
     _row(
@@ -159,12 +155,15 @@ _BOOKINGS = (
 _TO_COME = select(_e.schedule_id, _e.document).where(or_(_e.ends_at.is_(None), _e.ends_at > _START))
 
 
-async def of_schedules(view: Reading, schedule_ids: Iterable[int], start: Micros, end: Micros, people: People) -> Rows:
+async def of_schedules(
+    view: Reading, schedule_ids: Iterable[int], start: Micros, end: Micros, since: Micros, people: People
+) -> Rows:
     """All that who is on call in [start, end) is computed from, of deleted schedules too; not what was cancelled.
 
-    And what is kept of these people, as `of_people` tells it.
+    Overrides and versions are read from `since` on: from when the past was last written down, what is computed follows
+    from them. And what is kept of these people, as `of_people` tells it.
     """
-    return await _rows(view, _KEPT, schedule_ids, start=start, end=end, **_asked(people))
+    return await _rows(view, _KEPT, schedule_ids, start=start, end=end, since=since, **_asked(people))
 
 
 async def overrides_alone(view: Reading, schedule_ids: Iterable[int], start: Micros, end: Micros) -> Rows:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from app.clock import DAY
 from app.ids import ProcessIds
 from app.oncall.facts import rotas
 from app.oncall.rota import Rota
-from app.store.database import Conn, Reading
+from app.oncall.tables import rota_states
+from app.store.database import Conn, Reading, Writing
 from app.store.migrate import migrate
 from app.store.opening import open_store
 from app.store.sqlite import Sqlite
@@ -227,6 +228,26 @@ async def test_who_comes_into_a_schedule_is_read_with_their_leave_and_so_is_all_
         assert (await leave())[0] == 1
         await change(unit="month", participants=list(people.values()))
         assert (await leave())[1:] == (["leave of Ana", "leave of Cat"], {"Primary", "Ana", "Ben", "Cat"})
+
+
+async def test_a_past_that_is_not_written_down_is_read_from_its_beginning(database: str) -> None:
+    """Also when it was written down further the last time that the schedule was read, as after a backup came back."""
+    async with api(database) as asked:
+        schedule, people = await rota(asked)
+        body = {"person": people["Cat"], "starts_at": "2026-01-05T02:00:00Z", "ends_at": "2026-01-05T03:00:00Z"}
+        await asked.admin.create(f"schedules/{schedule}/overrides", body)
+        await asked.story.passes(hours=48)
+        ids = [int(schedule)]
+
+        async def settled(tx: Writing, until: int) -> None:
+            await tx.conn.execute(update(rota_states).values(settled_until=until))
+
+        seen = []
+        for days in (2, 2, 0):
+            await asked.story.store.write(settled, START + days * DAY)
+            _, found, _ = await counted(asked, ids)
+            seen.append(len(found[ids[0]].overrides))
+        assert seen == [0, 0, 1]
 
 
 async def test_on_sqlite_a_schedule_is_found_by_indexes_alone(tmp_path: Path) -> None:
