@@ -56,7 +56,8 @@ class Postgres:
             pool_size=pool_size,
             max_overflow=4,
             pool_timeout=COMMAND_TIMEOUT_S,
-            pool_use_lifo=True,  # What was used last is what its server process has at hand.
+            # In turns: what the worker asks each second keeps all of them known to whatever lies between.
+            pool_use_lifo=False,
             hide_parameters=True,
             connect_args={"timeout": 5, "command_timeout": COMMAND_TIMEOUT_S, **_session(url)},
         )

@@ -24,6 +24,7 @@ from app.store.opening import open_store
 from app.store.sqlite import WaitedElsewhere
 from app.store.tables import counters, instance
 from tests.harness.clock import StoryClock
+from tests.harness.postgres import Cluster
 from tests.harness.providers import Answering, provider
 from tests.harness.town import begin
 
@@ -231,6 +232,27 @@ async def test_the_database_keeps_what_it_said_it_kept(store: Store) -> None:
 
     found = await store.read(settings)
     assert found[1:] == ["on"] if store.kind == "postgresql" else found == ["wal", "2", "1"]
+
+
+async def test_on_postgresql_no_connection_is_left_idle_while_another_works(postgres: Cluster) -> None:
+    """A firewall forgets what says nothing for hours, and the next storm would need all connections at once."""
+    address = postgres.fresh()
+    store = open_store(address, StoryClock(), ProcessIds(7))
+    meeting = asyncio.Barrier(3)
+
+    async def together(view: Reading) -> int:
+        await meeting.wait()
+        return await backend(view)
+
+    async def backend(view: Reading) -> int:
+        return int((await view.conn.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+
+    made = await asyncio.gather(*(store.read(together) for _ in range(3)))
+    used = [await store.read(backend) for _ in range(3)]
+    assert len(set(made)) == 3
+    assert set(used) == set(made)
+    await store.close()
+    postgres.drop(address)
 
 
 async def test_a_deed_that_others_are_always_quicker_than_is_trouble_of_the_database(store: Store) -> None:
