@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -234,10 +234,16 @@ async def test_the_database_keeps_what_it_said_it_kept(store: Store) -> None:
     assert found[1:] == ["on"] if store.kind == "postgresql" else found == ["wal", "2", "1"]
 
 
-async def test_on_postgresql_no_connection_is_left_idle_while_another_works(postgres: Cluster) -> None:
-    """A firewall forgets what says nothing for hours, and the next storm would need all connections at once."""
+@pytest.fixture
+def emptied(postgres: Cluster) -> Iterator[str]:
     address = postgres.fresh()
-    store = open_store(address, StoryClock(), ProcessIds(7))
+    yield address
+    postgres.drop(address)
+
+
+async def test_on_postgresql_no_connection_is_left_idle_while_another_works(emptied: str) -> None:
+    """A firewall forgets what says nothing for hours, and the next storm would need all connections at once."""
+    store = open_store(emptied, StoryClock(), ProcessIds(7))
     meeting = asyncio.Barrier(3)
 
     async def together(view: Reading) -> int:
@@ -252,7 +258,6 @@ async def test_on_postgresql_no_connection_is_left_idle_while_another_works(post
     assert len(set(made)) == 3
     assert set(used) == set(made)
     await store.close()
-    postgres.drop(address)
 
 
 async def test_a_deed_that_others_are_always_quicker_than_is_trouble_of_the_database(store: Store) -> None:
