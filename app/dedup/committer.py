@@ -30,8 +30,9 @@ log = structlog.get_logger(__name__)
 GROUP_EVENTS = 2_000
 """Events of one transaction: long enough to share a flush, short enough that paging's own transactions get in between."""
 STILL_TURNS = 3
-"""A storm has been heard out when so many turns of the event loop brought nothing: an answer leaves in one, the next
-request is read in another and its alerts wait in a third. Each transaction costs some 25 statements whatever it holds."""
+MOST_TURNS = 64
+"""A storm has been heard out when so many turns of the event loop brought nothing, or after the most: an answer leaves in
+one turn, the next request is read in another and its alerts wait in a third. What never pauses is written all the same."""
 FLUSH_AFTER = SECOND // 2
 FLUSH_TOUCHES = 4_000
 """Repeats begin to be added up this long after the first came, at most so many alerts in one transaction: at the latest
@@ -151,7 +152,9 @@ class Committer:
         Those who were just answered, and whose next request is on its way through the event loop; not one that waits alone.
         """
         seen, still = len(self._queue), 0
-        while seen > 1 and still < STILL_TURNS and self._queued_events < GROUP_EVENTS:
+        for _ in range(MOST_TURNS):
+            if seen < 2 or still == STILL_TURNS or self._queued_events >= GROUP_EVENTS:
+                break
             await asyncio.sleep(0)
             still = still + 1 if len(self._queue) == seen else 0
             seen = len(self._queue)
