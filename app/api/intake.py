@@ -7,8 +7,6 @@ words. `take` returns only what is committed. Must never choose an answer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -74,11 +72,18 @@ class Intake:
 
         It is noted as heard, unless only one alert of it is a sign of life (see `commit`).
         """
-        async with _within(self._world.settings.answer_within_s):
-            found = await self._world.directory.inlet(kind, key) if key else None
+        found = self._world.directory.remembered(kind, key) or await self._look_up(kind, key)
         if found is not None and not found.expects:
             self._world.heard.note(found.integration_id, self._world.clock.now())
         return found
+
+    async def _look_up(self, kind: str, key: str) -> Inlet | None:
+        limit_s = self._world.settings.answer_within_s
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._world.directory.inlet(kind, key) if key else None
+        except TimeoutError as error:
+            raise Unavailable(f"the database has not answered within {limit_s:g} s") from error
 
     async def read(self, inlet: Inlet, received: Received) -> Arrival:
         """The events of a request, digested; of one that is not readable at all, kept first. Raises Unreadable and as `keep`."""
@@ -152,8 +157,8 @@ class Intake:
         await self._commit(arrival.unread(inlet, reason, content_type, body, size, now))
 
     async def _commit(self, found: Arrival) -> None:
-        async with _within(self._world.settings.answer_within_s + len(found.prepared) / EVENTS_A_SECOND):
-            await self._world.committer.commit(found)
+        within_s = self._world.settings.answer_within_s + len(found.prepared) / EVENTS_A_SECOND
+        await self._world.committer.commit(found, within_s)
 
 
 def _is_made(found: Arrival) -> bool:
@@ -164,13 +169,3 @@ async def _began_since(view: Reading, found: Arrival, since: Micros) -> bool:
     digest = found.prepared[0].key_digest
     known = (await last_episodes(view, [digest])).get(digest)
     return known is not None and known.id >= first_id(since)
-
-
-@asynccontextmanager
-async def _within(limit_s: float) -> AsyncIterator[None]:
-    """Our own trouble when it takes longer. Raises Unavailable."""
-    try:
-        async with asyncio.timeout(limit_s):
-            yield
-    except TimeoutError as error:
-        raise Unavailable(f"the database has not answered within {limit_s:g} s") from error

@@ -101,18 +101,28 @@ class Committer:
         """Alerts whose repeats are still to be added up."""
         return len(self._touches) + len(self._tally.hits)
 
-    async def commit(self, arrival: Arrival) -> None:
-        """Returns once all that the request said is on disk. Raises Overloaded, or why it could not be written."""
+    async def commit(self, arrival: Arrival, within_s: float | None = None) -> None:
+        """Returns once all that the request said is on disk. Raises Overloaded, or why it could not be written.
+
+        Raises Unavailable when that takes longer than `within_s`; it may still be written then.
+        """
         size = len(arrival.prepared)
         full = len(self._queue) >= self._limits.requests or self._queued_events + size > self._limits.events
         # A request larger than the whole bound is let in when nothing else waits: it could never come in otherwise.
         if self._closing or (full and self._queue):
             raise Overloaded
-        waiting = _Waiting(arrival, asyncio.get_running_loop().create_future(), self._clock.now())
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(arrival, loop.create_future(), self._clock.now())
         self._queue.append(waiting)
         self._queued_events += size
         self._wake.set()
-        await waiting.answer
+        # As asyncio.timeout, which costs ten times as much.
+        late = None if within_s is None else loop.call_later(within_s, _late, waiting, within_s)
+        try:
+            await waiting.answer
+        finally:
+            if late is not None:
+                late.cancel()
 
     async def run(self) -> None:
         """Writes groups until `close`; what has queued by then is still written."""
@@ -260,6 +270,10 @@ async def _flush(tx: Writing, touches: list[Touch], tally: Tally) -> None:
     await touch_alerts(tx, touches)
     if tally:
         await write_tally(tx, tally)
+
+
+def _late(waiting: _Waiting, within_s: float) -> None:
+    _fail(waiting, Unavailable(f"the database has not answered within {within_s:g} s"))
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

@@ -161,18 +161,20 @@ class Directory:
         self._asked_at = view.now
         return self.view
 
+    def remembered(self, kind: str, key: str) -> Inlet | None:
+        """The integration whose key this is, as far as that can be told without asking; `inlet` asks."""
+        now = self._store.clock.now()
+        return self._opened(kind, key, now) if now - self._asked_at <= TRUSTED else None
+
     async def inlet(self, kind: str, key: str) -> Inlet | None:
         """The integration whose key this is; None for a key that is unknown, revoked or of another kind."""
-        digest = digest_of(key)
-        found = self._valid(digest)
-        if found is None or self._store.clock.now() - self._asked_at > TRUSTED:
-            await self._store.read(self.refresh)
-            found = self._valid(digest)
-        return found if found is not None and found.kind == kind else None
+        if found := self.remembered(kind, key):
+            return found
+        await self._store.read(self.refresh)
+        return self._opened(kind, key, self._store.clock.now())
 
-    def _valid(self, digest: bytes) -> Inlet | None:
-        found = self.view.by_digest.get(digest)
-        if found is None:
+    def _opened(self, kind: str, key: str, now: Micros) -> Inlet | None:
+        inlet, expires_at = self.view.by_digest.get(digest_of(key), (None, None))
+        if inlet is None or inlet.kind != kind or (expires_at is not None and expires_at <= now):
             return None
-        inlet, expires_at = found
-        return inlet if expires_at is None or expires_at > self._store.clock.now() else None
+        return inlet
