@@ -35,7 +35,7 @@ format: ## put the code into its form
 	$(PYTHON) dev.py python -m ruff check --fix .
 
 fuzz: ## a million mutated messages to every source (20 minutes of CPU and more)
-	TOCSIN_FUZZ=1000000 $(PYTHON) dev.py test tests/contract/test_sources_fuzz.py
+	TEST_FUZZ=1000000 $(PYTHON) dev.py test tests/contract/test_sources_fuzz.py
 
 bench: ## measure ingest and page latency; make bench B=--help shows the options
 	$(PYTHON) dev.py bench $(B)
@@ -50,7 +50,7 @@ torture: ## kill, freeze, cut off and fill up real servers, for hours; B=--help 
 	$(PYTHON) dev.py torture $(B)
 
 oracle: ## who is on call against another library: every shape, zone and change of the clocks from 2005 to 2037
-	TOCSIN_ORACLE=full $(PYTHON) dev.py test tests/unit/test_oncall_oracle.py
+	TEST_ORACLE=full $(PYTHON) dev.py test tests/unit/test_oncall_oracle.py
 
 lock: ## write both requirements files from pyproject.toml (needs uv)
 	$(LOCK) --output-file requirements.txt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from app.store.opening import open_store
 from tests.harness.postgres import Cluster, cluster
 
 TEMPLATE = "tocsin_template"
+
+# The settings of whoever runs the tests are not those of the tests; what tests themselves are told is called TEST_*.
+for _name in [name for name in os.environ if name.startswith("TOCSIN_")]:
+    del os.environ[_name]
 
 # As the server does: what is loaded is there to stay, and walking through it again and again takes long.
 gc.set_threshold(*GC_THRESHOLD)

@@ -1,6 +1,6 @@
 """Whatever the OpenAPI document allows, and what it does not, is answered: never with an error of ours.
 
-Messages are made by schemathesis from the document, a few an operation (TOCSIN_SCHEMATHESIS says how many), always the same.
+Messages are made by schemathesis from the document, a few an operation (TEST_SCHEMATHESIS says how many), always the same.
 Nothing that they begin is carried out: the worker is stopped, so no address that they name is dialled.
 """
 
@@ -24,7 +24,7 @@ from tests.harness.clock import StoryClock
 from tests.harness.providers import Answering, provider
 from tests.harness.town import begin
 
-EACH = int(os.environ.get("TOCSIN_SCHEMATHESIS", "2"))
+EACH = int(os.environ.get("TEST_SCHEMATHESIS", "2"))
 """Messages an operation that fit the document, and as many that do not."""
 WORKER = "GET /livez"
 """Says that the worker does not run, as is the case here."""

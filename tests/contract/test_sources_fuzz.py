@@ -1,7 +1,7 @@
 """Mutated bodies for every source: only Unreadable is ever raised, and every event can be stored, shown and sent on.
 
 100,000 a source; which ones is decided by the text of app/sources, so that the same tree always runs the same messages and
-each change runs others. `make fuzz` runs a million a source; TOCSIN_FUZZ=5000 runs as many as it says.
+each change runs others. `make fuzz` runs a million a source; TEST_FUZZ=5000 runs as many as it says.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.harness.mutations import BYTES, Mutations
 ROOT = Path(__file__).parent.parent.parent
 DATA = ROOT / "tests" / "data"
 NOW = 1_785_000_000_000_000
-ROUNDS = int(os.environ.get("TOCSIN_FUZZ", "100000"))
+ROUNDS = int(os.environ.get("TEST_FUZZ", "100000"))
 BATCH = 100
 SLOW_S = 0.05
 GROWTH_BYTES = 24 * 1024 * 1024

@@ -1,7 +1,7 @@
 """Three hundred days in which everything goes wrong, and not one rule is broken.
 
 Each seed is a day: people, schedules, policies, a stream of alerts, and the faults of tests/sim/faults.py, told to the
-real code on virtual time (docs/reliability.md). TOCSIN_SIM_SEEDS sets how many; `make sim SEEDS=10000` runs more.
+real code on virtual time (docs/reliability.md). TEST_SIM_SEEDS sets how many; `make sim SEEDS=10000` runs more.
 A failure says its seed, the command that tells it again, and the fewest steps that break the same rule.
 """
 
@@ -19,7 +19,7 @@ from tests.sim.play import play, play_seed
 from tests.sim.script import Script, Step
 from tests.sim.shrink import only, report, shrink
 
-SEEDS = int(os.environ.get("TOCSIN_SIM_SEEDS", "300"))
+SEEDS = int(os.environ.get("TEST_SIM_SEEDS", "300"))
 SHARE = 10
 """Days of one test, so that the processes of the test run share them."""
 SAME = (1, 8)

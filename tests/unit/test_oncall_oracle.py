@@ -3,7 +3,7 @@
 Nothing of app/oncall/walltime.py, rotation.py, layers.py or segments.py is used to say what is right: the oracle knows only
 dates, local times and whenever's own earlier, later and calendar arithmetic. 12 zones, each change of the clocks 2005 to
 2037, all of SHAPES, with and without overrides. The test command takes a sample of the changes for every shape; `make
-oracle` (TOCSIN_ORACLE=full) takes all of them.
+oracle` (TEST_ORACLE=full) takes all of them.
 """
 
 import os
@@ -43,7 +43,7 @@ from tests.harness.rotas import (
 )
 
 FIRST_YEAR, LAST_YEAR = 2005, 2037
-FULL = os.environ.get("TOCSIN_ORACLE") == "full"
+FULL = os.environ.get("TEST_ORACLE") == "full"
 SAMPLE = 11
 """Of so many changes the test command takes one, another one for each shape."""
 
