@@ -70,8 +70,7 @@ async def test_no_message_that_the_document_describes_or_forbids_is_answered_wit
                         if answer is None or answer.status_code >= 500:
                             faults.append((operation.label, how, answer and answer.text))
         finally:
-            await story.web.aclose()
-            await story.process.stop()
+            await story.ends()
     assert faults == []
     assert story.errors == []
     assert asked > 300

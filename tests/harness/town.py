@@ -195,6 +195,8 @@ class Town:
     residents: list[Resident] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
     names: Any = field(default_factory=itertools.count)
+    replicas: tuple[Town, ...] = ()
+    """All that share its database and its clock: a clock that is moved while one works ends what that one has claimed."""
 
     @property
     def store(self) -> Store:
@@ -332,7 +334,7 @@ class Town:
         return secret
 
     async def settled(self) -> None:
-        """Returns when nothing is due, nothing waits and nothing is under way."""
+        """Returns when nothing is due, nothing waits and nothing is under way, in all replicas."""
         async with asyncio.timeout(SETTLED_WITHIN_S):
             while not await self._quiet():
                 await asyncio.sleep(0.002)
@@ -345,7 +347,9 @@ class Town:
         return (due is None or due > self.clock.now()) and not self._working()
 
     def _working(self) -> bool:
-        return bool(self.world.committer.waiting) or self.process.worker.busy or self.world.wake.is_set()
+        return any(
+            one.world.committer.waiting or one.process.worker.busy or one.world.wake.is_set() for one in self.replicas
+        )
 
     async def passes(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> None:
         """Time goes by, stopping wherever something falls due."""
@@ -356,6 +360,11 @@ class Town:
             self.clock.move_to(end if due is None else min(end, due))
             self.world.wake.set()
             await self.settled()
+
+    async def ends(self) -> None:
+        """The process stops in good order."""
+        await self.web.aclose()
+        await self.process.stop()
 
     def assert_nothing_unexpected(self) -> None:
         for resident in self.residents:
@@ -402,9 +411,22 @@ async def town(database_url: str, *, seed: int = 1, **settings: Any) -> AsyncIte
             await story.settled()
             story.assert_nothing_unexpected()
         finally:
-            await story.web.aclose()
-            await story.process.stop()
+            await story.ends()
             give_back(story.world, story.routes)
+
+
+@asynccontextmanager
+async def replicas(database_url: str, **settings: Any) -> AsyncIterator[tuple[Town, Town]]:
+    """Two processes on one database, with one clock, whose pages go to the same phones."""
+    async with provider(Answering(200, b"{}")) as fake:
+        one = await begin(database_url, StoryClock(), fake, seed=1, **settings)
+        other = await begin(database_url, one.clock, fake, seed=2, **settings)
+        one.replicas = other.replicas = (one, other)
+        try:
+            yield one, other
+        finally:
+            await one.ends()
+            await other.ends()
 
 
 _trust = cache(system_trust)
@@ -459,7 +481,9 @@ async def begin(
     process.start(watching=watching)
     transport = httpx.ASGITransport(app=Tocsin(process, routes))
     web = httpx.AsyncClient(transport=transport, base_url="http://tocsin.test")
-    return Town(world, process, fake, web, clock, console, routes, errors=errors)
+    story = Town(world, process, fake, web, clock, console, routes, errors=errors)
+    story.replicas = (story,)
+    return story
 
 
 def _level(_: Any, method: str, entry: dict[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,7 @@ import asyncio
 
 from app.incidents import respond
 from app.store.errors import Contended
-from tests.harness.clock import StoryClock
-from tests.harness.providers import Answering, provider
-from tests.harness.town import Town, begin
+from tests.harness.town import Town, replicas
 
 INCIDENTS = 60
 PEOPLE = ("Ana", "Ben", "Cat", "Dan", "Eva")
@@ -33,9 +31,7 @@ async def _acknowledged(story: Town, number: int, who: str) -> int:
 
 
 async def test_of_three_hundred_acknowledgements_one_of_each_five_wins_and_no_page_follows_it(database: str) -> None:
-    async with provider(Answering(200, b"{}")) as fake:
-        clock = StoryClock()
-        one, other = await begin(database, clock, fake, seed=1), await begin(database, clock, fake, seed=2)
+    async with replicas(database) as (one, other):
         ana = await one.person("Ana")
         service = await one.service("s", await one.policy([[ana], [ana]], delay_s=60), grouping={"by": "alert"})
         alerts = await one.integration("alertmanager", service)
@@ -47,18 +43,14 @@ async def test_of_three_hundred_acknowledgements_one_of_each_five_wins_and_no_pa
                 *(_acknowledged(both[place % 2], number, who) for place, who in enumerate(PEOPLE))
             )
             await one.settled()
-            await other.settled()
             assert await _tries(one, number) <= min(tried)
-        clock.move_to(clock.now() + 3_600_000_000)
+        one.clock.move_to(one.clock.now() + 3_600_000_000)
         for story in (one, other):
             story.world.wake.set()
-            await story.settled()
+        await one.settled()
         rows = await one.rows(
             "SELECT i.number, i.state, (SELECT count(*) FROM attempts a JOIN pages p ON p.id = a.page_id "
             "WHERE p.incident_id = i.id) AS tries FROM incidents i"
         )
         assert {row.state for row in rows} == {"acknowledged"}
         assert all(row.tries <= 1 for row in rows)
-        for story in (one, other):
-            await story.web.aclose()
-            await story.process.stop()

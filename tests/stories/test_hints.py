@@ -35,8 +35,7 @@ async def replica(url: str, clock: StoryClock, fake: FakeProvider, seed: int, **
     try:
         yield story
     finally:
-        await story.web.aclose()
-        await story.process.stop()
+        await story.ends()
 
 
 async def _until(true: Any) -> None:

@@ -13,9 +13,8 @@ from app.paging import notices
 from app.paging.notices import Notice
 from app.watch import hold
 from tests.harness.api_world import api
-from tests.harness.clock import StoryClock
-from tests.harness.providers import Answering, provider
-from tests.harness.town import Town, begin, town
+from tests.harness.providers import Answering
+from tests.harness.town import Town, replicas, town
 
 
 async def holds(story: Town, why: str = "restored") -> None:
@@ -132,25 +131,18 @@ async def test_what_is_told_beside_pages_is_held_too_and_not_sent_when_it_is_of_
 
 
 async def test_a_hold_counts_in_every_replica_within_a_second(database: str) -> None:
-    async with provider(Answering(200, b"{}")) as fake:
-        clock = StoryClock()
-        one, other = await begin(database, clock, fake, seed=1), await begin(database, clock, fake, seed=2)
+    async with replicas(database) as (one, other):
         ana = await one.person("Ana")
         service = await one.service("s", await one.policy([[ana]], delay_s=3_600))
         alerts = await one.integration("alertmanager", service)
         assert await other.process.watchers.gate.held() is None
         await holds(one)
         await alerts.fires("DiskFull")
-        await one.settled()
-        await other.settled()
         await one.passes(hours=1)
-        assert fake.seen == []
+        assert one.provider.seen == []
         await releases(one)
-        await other.settled()
-        assert len(fake.seen) == 1
-        for story in (one, other):
-            await story.web.aclose()
-            await story.process.stop()
+        await one.settled()
+        assert len(one.provider.seen) == 1
 
 
 async def test_whoever_asks_is_told_that_paging_is_held(database: str) -> None:

@@ -48,8 +48,7 @@ async def planned(database: str, many: int) -> AsyncIterator[tuple[Town, list[Jo
         try:
             yield story, claimed
         finally:
-            await story.web.aclose()
-            await story.process.stop()
+            await story.ends()
 
 
 async def _begun(story: Town, claimed: Sequence[Job]) -> list[Try]:

@@ -15,11 +15,9 @@ from app.incidents import respond
 from app.store.database import Reading
 from app.store.migrate import migrate
 from app.store.opening import open_store
-from tests.harness.clock import StoryClock
 from tests.harness.pgbouncer import NoPgbouncer, pooled
 from tests.harness.postgres import Cluster
-from tests.harness.providers import Answering, provider
-from tests.harness.town import Resident, Sender, Town, begin
+from tests.harness.town import Resident, Sender, replicas
 
 POOLED = "?prepared_statement_cache_size=0"
 """What docs/operations.md says to put at the end of the address."""
@@ -77,32 +75,25 @@ async def _works(url: str, direct: str) -> None:
     store = open_store(url, SystemClock(), ProcessIds())
     await migrate(store)
     await store.close()
-    async with provider(Answering(200, b"{}")) as fake:
-        clock = StoryClock()
-        one = await begin(url, clock, fake, seed=1, hints_url=direct)
-        other = await begin(url, clock, fake, seed=2, hints_url=direct)
+    async with replicas(url, hints_url=direct) as (one, other):
         ana, ben = await one.person("Ana"), await one.person("Ben")
         service = await one.service("s", await one.policy([[ana], [ben]], delay_s=300), grouping={"by": "alert"})
         alerts = await one.integration("alertmanager", service)
         there = Sender(other, alerts.id, alerts.kind, alerts.key)
         await asyncio.gather(*(sender.fires(f"{sender is there}-{n}") for n in range(10) for sender in (alerts, there)))
-        await _paged(ana, 20, one, other)
+        await _paged(ana, 20)
         await asyncio.gather(*(one.store.write(respond.acknowledge, number, "Eva") for number in range(1, 20)))
         await one.passes(minutes=6)
-        await _paged(ben, 1, one, other)
+        await _paged(ben, 1)
         hints = other.process.hints
         assert hints is not None
         assert hints.connected
-        for story in (one, other):
-            await story.web.aclose()
-            await story.process.stop()
 
 
-async def _paged(who: Resident, times: int, *replicas: Town) -> None:
+async def _paged(who: Resident, times: int) -> None:
     """Each replica sends what it has taken; together so often and no more."""
     async with asyncio.timeout(60):
         while len(who.phone.inbox()) < times:
-            await asyncio.gather(*(story.settled() for story in replicas))
             # A page that found all of its provider's lines taken comes a moment later.
-            await replicas[0].passes(1)
+            await who.story.passes(1)
     assert len(who.phone.inbox()) == times

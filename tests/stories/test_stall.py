@@ -35,8 +35,7 @@ async def idle(database: str) -> AsyncIterator[Town]:
         try:
             yield story
         finally:
-            await story.web.aclose()
-            await story.process.stop()
+            await story.ends()
 
 
 async def _claim(story: Town, kind: str) -> Job:

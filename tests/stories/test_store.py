@@ -218,8 +218,7 @@ async def test_without_its_database_senders_are_told_to_come_again_and_then_ever
         assert (await story.web.post(alerts.path, json=document)).status_code == 202
         await ana.is_paged("DiskFull")
         assert (await story.rows("SELECT count(*) AS n FROM incidents"))[0].n == 1
-        await story.web.aclose()
-        await story.process.stop()
+        await story.ends()
 
 
 async def test_the_database_keeps_what_it_said_it_kept(store: Store) -> None:

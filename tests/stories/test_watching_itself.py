@@ -125,8 +125,7 @@ async def watching(
         try:
             yield watch
         finally:
-            await story.web.aclose()
-            await story.process.stop()
+            await story.ends()
 
 
 @asynccontextmanager
@@ -138,8 +137,7 @@ async def quiet(database: str) -> AsyncIterator[Watching]:
         try:
             yield Watching(story, clock, fake, loops=3)
         finally:
-            await story.web.aclose()
-            await story.process.stop()
+            await story.ends()
 
 
 async def test_a_synthetic_page_goes_the_whole_way_each_minute_and_leaves_nothing(database: str) -> None:
