@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,14 @@ def postgres() -> Iterator[Cluster]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "tocsin.db"
+    asyncio.run(_migrated(f"sqlite:///{path}"))
+    return path
+
+
 async def _migrated(url: str) -> None:
     store = open_store(url, SystemClock(), ProcessIds())
     await migrate(store)
@@ -59,7 +68,8 @@ async def _migrated(url: str) -> None:
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty database; each test that asks runs on both kinds."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/tocsin.db"
+        path = shutil.copy(request.getfixturevalue("sqlite"), tmp_path)
+        yield f"sqlite:///{path}"
         return
     running: Cluster = request.getfixturevalue("postgres")
     url = running.fresh(TEMPLATE)

@@ -23,6 +23,9 @@ from pathlib import Path
 import asyncpg
 
 NOBODY = "nobody"
+MEMORY = Path("/dev/shm")
+ROOMY = 4 * 1024**3
+"""Bytes: a server writes 1 GB of log ahead at most, and its databases are small."""
 STARTED_WITHIN_S = 60
 
 
@@ -132,6 +135,12 @@ def _reachable(folder: Path, scratch: Path, user: dict[str, object]) -> Path:
     return folder
 
 
+def _quick() -> Path:
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOMY:
+        return MEMORY
+    return Path("/tmp")  # not the user's own folder, which `nobody` may not enter
+
+
 @contextmanager
 def cluster(*options: str, disk: Path | None = None) -> Iterator[Cluster]:
     """A server for the length of the block. `options` are settings such as `fsync=on`; `disk`: what its data are on.
@@ -142,7 +151,8 @@ def cluster(*options: str, disk: Path | None = None) -> Iterator[Cluster]:
     if outside:
         yield Cluster(Path(), None, outside, itertools.count())
         return
-    scratch = Path(tempfile.mkdtemp(prefix="tocsin-pg-", dir=disk or "/tmp"))
+    # What syncs nothing is to survive nothing: in memory, where there is room, a new database takes a tenth of the time.
+    scratch = Path(tempfile.mkdtemp(prefix="tocsin-pg-", dir=disk or ("/tmp" if options else _quick())))
     user = _user()
     try:
         scratch.chmod(0o755)

@@ -1,8 +1,12 @@
-"""Tocsin as a user starts it: a process of its own, which a test may kill."""
+"""Tocsin as a user starts it: a process of its own, which a test may kill.
+
+It is forked from a process that has loaded all modules, which saves the two thirds of a start that are the same each time.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import re
 import signal
@@ -16,13 +20,19 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_WITHIN_S = 60
+LOADED = ("app.server", "app.cli.serve", "app.cli.environment", "app.cli.storage", "uvicorn.loops.uvloop")
+
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(list(LOADED))
 
 
 @dataclass
 class Served:
     """A running server."""
 
-    process: asyncio.subprocess.Process
+    pid: int
+    ended: asyncio.Future[int]
+    """Its exit status, once it has ended."""
     port: int
     log: Path
     host: str = "127.0.0.1"
@@ -33,16 +43,16 @@ class Served:
 
     async def kill(self) -> None:
         """As a power cut would: no handler runs."""
-        self.process.send_signal(signal.SIGKILL)
-        await self.process.wait()
+        os.kill(self.pid, signal.SIGKILL)
+        await self.ended
 
     def freeze(self) -> None:
         """It stands still as it is, and keeps all that it holds."""
-        self.process.send_signal(signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
         """It goes on as if no time had passed."""
-        self.process.send_signal(signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
 
     async def metric(self, name: str) -> float:
         """One that has no labels."""
@@ -53,9 +63,9 @@ class Served:
 
     async def stop(self) -> int:
         """As systemd would; answers the exit status."""
-        self.process.send_signal(signal.SIGTERM)
+        os.kill(self.pid, signal.SIGTERM)
         async with asyncio.timeout(30):
-            return await self.process.wait()
+            return await asyncio.shield(self.ended)
 
 
 @asynccontextmanager
@@ -75,30 +85,51 @@ async def served(
         "TOCSIN_PAGE_LIMIT": "0",
         **{f"TOCSIN_{name.upper()}": value for name, value in settings.items()},
     }
-    with log.open("wb") as out:
-        process = await asyncio.create_subprocess_exec(
-            *inside,
-            sys.executable,
-            "-c",
-            "from app.cli.serve import serve; serve()",
-            cwd=ROOT,
-            env=environment,
-            stdout=out,
-            stderr=out,
-        )
-    running = Served(process, 0, log, host)
+    begin = _executed(inside, environment, log) if inside else _forked(environment, log)
+    running = Served(*await begin, 0, log, host)
     try:
         await _ready(running)
         yield running
     finally:
-        if process.returncode is None:
+        if not running.ended.done():
             await running.kill()
+
+
+async def _forked(environment: dict[str, str], log: Path) -> tuple[int, asyncio.Future[int]]:
+    log.touch()
+    process = _forks.Process(target=_serve, args=(environment, log), daemon=True)
+    process.start()
+
+    async def ended() -> int:
+        await asyncio.to_thread(process.join)
+        return process.exitcode or 0
+
+    assert process.pid
+    return process.pid, asyncio.ensure_future(ended())
+
+
+def _serve(environment: dict[str, str], log: Path) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    out = os.open(log, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(out, stream.fileno())
+    from app.cli.serve import serve
+
+    serve([])
+
+
+async def _executed(inside: Sequence[str], environment: dict[str, str], log: Path) -> tuple[int, asyncio.Future[int]]:
+    command = (*inside, sys.executable, "-c", "from app.cli.serve import serve; serve()")
+    with log.open("wb") as out:
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=out, stderr=out)
+    return process.pid, asyncio.ensure_future(process.wait())
 
 
 async def _ready(running: Served) -> None:
     async with asyncio.timeout(READY_WITHIN_S), httpx.AsyncClient(trust_env=False) as web:
         while True:
-            if running.process.returncode is not None:
+            if running.ended.done():
                 raise RuntimeError(f"the server ended at once:\n{running.log.read_text()}")
             found = re.search(r"http://[0-9.]+:(\d+)", running.log.read_text())
             if found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -27,10 +28,10 @@ async def _compare(tx: Writing) -> list[object]:
 
 
 @pytest.fixture
-def empty(request: pytest.FixtureRequest, database: str) -> str:
+def empty(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> str:
     """A database without tables."""
     if database.startswith("sqlite"):
-        return database
+        return f"sqlite:///{tmp_path}/empty.db"
     postgres: Cluster = request.getfixturevalue("postgres")
     return postgres.fresh()
 

@@ -262,10 +262,10 @@ async def no_more_bytes(place: Place, times: int) -> Account:
 
 @contextmanager
 def _limited(server: Served) -> Iterator[None]:
-    before = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (0, before[1]))
+    before = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (0, before[1]))
     yield
-    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, before)
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, before)
 
 
 async def _refused(place: Place, times: int, trouble: Callable[[Served], AbstractContextManager[None]]) -> Account:
