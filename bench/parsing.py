@@ -74,11 +74,15 @@ def requests(kind: str) -> list[bytes]:
         return many
     messages = [another(json.loads(body), number) for number, body in enumerate(many)]
     if kind in ONE_A_REQUEST:
-        return [json.dumps(message).encode() for message in messages]
+        return [json.dumps(message, ensure_ascii=False).encode() for message in messages]
     grouped = [message for message in messages if isinstance(message.get("alerts"), list)]
     if grouped:
-        return [json.dumps({**grouped[0], "alerts": [alert for one in grouped for alert in one["alerts"]]}).encode()]
-    return [json.dumps(messages).encode()]
+        return [
+            json.dumps(
+                {**grouped[0], "alerts": [alert for one in grouped for alert in one["alerts"]]}, ensure_ascii=False
+            ).encode()
+        ]
+    return [json.dumps(messages, ensure_ascii=False).encode()]
 
 
 def cpu(work: Callable[[], Any]) -> float:

@@ -82,10 +82,10 @@ _TRANSITIONS = _FIRING | _RESOLVED
 _PRIORITIES = {word: severity.DATADOG[word] for word in ("p1", "p2", "p3", "p4", "p5")}
 """`normal` and `low` are not among them: they are $PRIORITY, which is not the monitor's."""
 _WARNS = frozenset({"warn", "warning"})
-_MONITOR = re.compile(r"https?://[^\s()\[\]<>\"]{1,200}?/monitors[/#](\d{1,20})(\?[^\s()\[\]<>\"]{0,2000})?")
-_MONITOR_PATH = re.compile(r"/monitors[/#]\d")
+_MONITOR = re.compile(r"/monitors[/#](\d{1,20})(\?[^\s()\[\]<>\"]{0,2000})?")
+_HOST = re.compile(r"[^\s()\[\]<>\"]{1,200}")
 _LONGEST_HOST = 210
-"""What can stand before the path of a monitor in its address."""
+"""What can stand before the path of a monitor in its address, with the scheme."""
 _GROUP = re.compile(r"[?&]group=([^&#\s]{1,1000})")
 _MAX_HEAD = 5_000
 _LONGEST_NAME = 60
@@ -262,7 +262,7 @@ def _date(said: str, now: Micros) -> Micros | None:
 
 def _bare(said: str) -> str:
     """A text without Datadog's marks of Markdown, which stand around it."""
-    return "".join(said.split("%%%")).strip()
+    return said[3 * said.startswith("%%%") : len(said) - 3 * said.endswith("%%%")].strip()
 
 
 def _plain(transition: str) -> str:
@@ -297,15 +297,13 @@ def _split(title: str) -> tuple[str, str, str, str]:
 def _monitor(markup: str) -> tuple[str, str, str]:
     """The id, the query and the whole of the link to the monitor in the text; empty when there is none."""
     at = markup.find("/monitors")
-    path = _MONITOR_PATH.search(markup, at) if at >= 0 else None
-    if path is None:
-        return "", "", ""
-    # What stands before the bracket of a link belongs to no address in it.
-    bracket = markup.rfind("(", 0, path.start())
-    match = _MONITOR.search(markup, max(path.start() - _LONGEST_HOST, bracket + 1))
-    if match is None:
-        return "", "", ""
-    return match[1], match[2] or "", match[0].rstrip("?")
+    for path in _MONITOR.finditer(markup, at) if at >= 0 else ():
+        end = path.start()
+        colon = markup.rfind("://", max(0, end - _LONGEST_HOST), end)
+        start = markup.rfind("http", max(0, colon - 5), colon) if colon > 0 else -1
+        if start >= 0 and _HOST.fullmatch(markup, colon + 3, end):
+            return path[1], path[2] or "", markup[start : path.end()].rstrip("?")
+    return "", "", ""
 
 
 def _group(query: str) -> str:

@@ -39,7 +39,8 @@ _FORM = re.compile(r"[\w.\-\[\]%+$]{1,200}=")
 # person (the direction overrides and isolates).
 _BAD = re.compile("[\x00\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _BAD_ESCAPE = re.compile(rb"\\u(?:0000|202[a-eA-E]|206[6-9])")
-_BAD_BYTES = tuple(chr(mark).encode() for mark in (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+_BAD_BYTES = re.compile(b"\xe2(?:\x80[\xaa-\xae]|\x81[\xa6-\xa9])")
+"""The direction overrides and isolates in UTF-8."""
 
 _UNENDED = "|".join(
     f"{first}(?:{'|'.join(name[1:] for name in names)})"
@@ -114,7 +115,7 @@ def _is_deep(value: Any) -> bool:
 def _may_be_bad(body: bytes) -> bool:
     if b"\\" in body and _BAD_ESCAPE.search(body):  # one pass, faster than looking for each of them
         return True
-    return not body.isascii() and any(mark in body for mark in _BAD_BYTES)
+    return b"\xe2" in body and _BAD_BYTES.search(body) is not None
 
 
 def clean(text: str) -> str:

@@ -82,7 +82,7 @@ def bounded(pairs: Mapping[str, str]) -> tuple[dict[str, str], bool]:
     for name, value in pairs.items():
         if not value:
             del kept[name]
-        elif len(value) > MAX_VALUE or len(name) > MAX_VALUE:
+        elif len(value) + len(name) > MAX_VALUE and (len(value) > MAX_VALUE or len(name) > MAX_VALUE):
             cut = True
     if len(kept) > MAX_LABELS:
         kept = {name: kept[name] for name in sorted(kept)[:MAX_LABELS]}

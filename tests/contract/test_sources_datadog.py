@@ -126,6 +126,23 @@ class TestIdentity:
         assert one({"title": "[Triggered on {host:a}] x", "body": body}).key == "monitor:/99/host:a"
         assert one({"title": "x", "body": "https://app.datadoghq.eu/monitors#12/edit"}).key == "monitor:/12/"
 
+    @pytest.mark.parametrize(
+        ("text", "link"),
+        [
+            ("[a](https://app.datadoghq.com/monitors/99?) b", "https://app.datadoghq.com/monitors/99"),
+            ("/monitors/5, then (http://dd.test/monitors/99)", "http://dd.test/monitors/99"),
+            ("https://httpbin.test/monitors#99 and https://a.test/monitors/5", "https://httpbin.test/monitors#99"),
+            ("see http://a.test or http://b.test/x/monitors/99", "http://b.test/x/monitors/99"),
+            ("://b/monitors/5 ftp://b/monitors/5 http://a b/monitors/5 http:///monitors/x", None),
+            ("http://" + "a" * 201 + "/monitors/5", None),
+            ("httpfoo/monitors/5", None),
+        ],
+    )
+    def test_the_first_whole_address_of_a_monitor_in_the_text_is_its_link(self, text, link):
+        event = one({"title": "x", "body": text})
+        assert dict(event.links).get("Monitor") == link
+        assert event.labels.get("monitor_id") == ("99" if link else None)
+
     def test_without_a_scope_the_aggregation_key_tells_groups_apart(self):
         assert one(message(alert_scope="", aggreg_key="g1")).key == "monitor:1/7/g1"
         assert one({"title": "x", "aggregate": "g1"}).key == "aggregate:/g1"

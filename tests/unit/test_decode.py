@@ -93,6 +93,19 @@ def test_flags_nothing_that_is_harmless(body):
     assert document.value == json.loads(body)
 
 
+MISLEADING = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Overrides, embeddings and isolates of the direction of text."""
+
+
+@pytest.mark.parametrize("mark", [*range(0x2026, 0x2034), *range(0x2062, 0x206E), 0xAE, 0x1F6A8])
+def test_of_all_marks_just_those_that_turn_text_round_are_replaced(mark):
+    """Written out and as an escape, at either end of a long text."""
+    text = chr(mark) + "·" * 3_000 + chr(mark)
+    meant = text.replace(chr(mark), "\ufffd") if mark in MISLEADING else text
+    for body in (json.dumps(text), json.dumps(text, ensure_ascii=False)):
+        assert decode(body.encode()) == (meant, mark in MISLEADING)
+
+
 class TestForms:
     DOCUMENT = {"title": "a & b + c = d", "list": [1, {"x": "ü"}]}  # noqa: RUF012 - read only
 
