@@ -296,13 +296,14 @@ def _split(title: str) -> tuple[str, str, str, str]:
 
 def _monitor(markup: str) -> tuple[str, str, str]:
     """The id, the query and the whole of the link to the monitor in the text; empty when there is none."""
-    at = markup.find("/monitors")
-    for path in _MONITOR.finditer(markup, at) if at >= 0 else ():
-        end = path.start()
+    end = markup.find("/monitors")
+    while end >= 0:
+        path = _MONITOR.match(markup, end)
         colon = markup.rfind("://", max(0, end - _LONGEST_HOST), end)
         start = markup.rfind("http", max(0, colon - 5), colon) if colon > 0 else -1
-        if start >= 0 and _HOST.fullmatch(markup, colon + 3, end):
+        if path and start >= 0 and _HOST.fullmatch(markup, colon + 3, end):
             return path[1], path[2] or "", markup[start : path.end()].rstrip("?")
+        end = markup.find("/monitors", end + 1)
     return "", "", ""
 
 

@@ -19,6 +19,8 @@ TRUNCATED = "tocsin_truncated"
 SCRUBBED = "tocsin_scrubbed"
 
 _WEB = re.compile(r"https?://[^/?#:@\\]")
+_PLAIN_WEB = re.compile(r"https?://(?![/?#:@\\])[!-~]+")
+"""What most addresses are, in one look."""
 _LONGEST = 20_000
 _CONTROLS = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029], " ")
 
@@ -49,12 +51,10 @@ def one_line(value: str) -> str:
 def is_web(address: str) -> bool:
     """Whether `address` is an http or https address with a host, without spaces or invisible characters."""
     # What has just the greatest length was cut, and what was scrubbed leads astray.
-    return (
-        _WEB.match(address) is not None
-        and address.isprintable()
-        and " " not in address
-        and "\ufffd" not in address
-        and len(address) < MAX_VALUE
+    if len(address) >= MAX_VALUE:
+        return False
+    return _PLAIN_WEB.fullmatch(address) is not None or (
+        _WEB.match(address) is not None and address.isprintable() and " " not in address and "\ufffd" not in address
     )
 
 

@@ -136,6 +136,7 @@ class TestIdentity:
             ("://b/monitors/5 ftp://b/monitors/5 http://a b/monitors/5 http:///monitors/x", None),
             ("http://" + "a" * 201 + "/monitors/5", None),
             ("httpfoo/monitors/5", None),
+            ("all: http://a.test/monitors, this: http://b.test/monitors/99", "http://b.test/monitors/99"),
         ],
     )
     def test_the_first_whole_address_of_a_monitor_in_the_text_is_its_link(self, text, link):
