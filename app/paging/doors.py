@@ -122,13 +122,15 @@ class Doors:
         if door is not None:
             door.circuit, door.left = breaker.not_made(door.circuit), bucket.given_back(door.left, door.pace)
 
-    def came_of(self, job: int, outcome: Outcome, now: Micros) -> None:
-        """What came of the call."""
+    def came_of(self, job: int, outcome: Outcome, now: Micros, *, stood_still: bool = False) -> None:
+        """What came of the call. `stood_still`: our process did meanwhile, so that having no answer is not the provider's fault."""
         door = self._leave(job)
         if door is None:
             return
         before = door.circuit.state
         match outcome:
+            case Unknown() | TryAgain() if stood_still:
+                door.circuit = breaker.not_made(door.circuit)
             case Unknown(reason) if reason.startswith(NOTIFIER_FAILED):
                 door.circuit = breaker.not_made(door.circuit)
             case TryAgain(reason, after_s):

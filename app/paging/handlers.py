@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 SLACK_S = 2.0
 """A notifier keeps its own time; one that does not is stopped this much later."""
+STALLED_S = 1.0
+"""Who notices that so late stood still meanwhile."""
 
 
 class Paging:
@@ -164,8 +166,11 @@ class Paging:
 
     async def _sent(self, tried: Try | BundleTry | NoticeTry) -> Outcome:
         """Sends, and tells the provider's door how it went."""
+        began = self._clock.monotonic()
         outcome = await self.send(tried)
-        self._desk.doors.came_of(tried.job.id, outcome, self._clock.now())
+        # After a stall every call that was on its way has timed out at once: that says nothing of the provider.
+        stood_still = self._clock.monotonic() - began > self._deadline_s + STALLED_S
+        self._desk.doors.came_of(tried.job.id, outcome, self._clock.now(), stood_still=stood_still)
         return outcome
 
     async def send(self, tried: Try | BundleTry | NoticeTry) -> Outcome:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
 from app.cli.checks.ways_out import judge_tries
+from app.clock import SECOND
 from app.paging.failing import failing
 from app.paging.notices import Notice, tell
 from tests.harness.providers import Answering, FakeProvider, provider
@@ -177,3 +179,25 @@ async def test_a_provider_that_is_down_for_half_an_hour_costs_nobody_a_page_and_
 
 
 STATES = "SELECT method_id, state, count(*) AS n FROM pages GROUP BY method_id, state"
+
+
+async def test_calls_that_end_in_a_stall_of_our_own_say_nothing_of_the_provider(database: str) -> None:
+    """All that were on their way time out at once, and would shut a provider's door that is well."""
+    async with town(database) as story:
+        ana = await story.person("Ana")
+        service = await story.service("s", await story.policy([[ana]], delay_s=3_600), grouping={"by": "alert"})
+        alerts = await story.integration("alertmanager", service)
+        await alerts.resolves("Warm")
+        story.provider.usual = Answering(how="hang")
+        names = [f"A{number}" for number in range(6)]
+        await story.web.post(alerts.path, json=alerts._group("firing", names, "critical", {}))
+        async with asyncio.timeout(20):
+            while len(ana.phone.inbox()) < len(names):
+                await asyncio.sleep(0.002)
+        story.clock.move_to(story.clock.now() + 20 * SECOND)
+        story.provider.usual = Answering(200, b"{}")
+        story.provider.close_all()
+        await story.passes(minutes=5)
+        ana.phone.taken = len(ana.phone.inbox())
+        assert ana.phone.taken == 2 * len(names)
+        assert "page_held" not in await kinds(story)
