@@ -129,9 +129,7 @@ class Doors:
             return
         before = door.circuit.state
         match outcome:
-            case Unknown() | TryAgain() if stood_still:
-                door.circuit = breaker.not_made(door.circuit)
-            case Unknown(reason) if reason.startswith(NOTIFIER_FAILED):
+            case Unknown(reason) if stood_still or reason.startswith(NOTIFIER_FAILED):
                 door.circuit = breaker.not_made(door.circuit)
             case TryAgain(reason, after_s):
                 door.circuit = breaker.failed(door.circuit, reason, now, int((after_s or 0) * SECOND))
