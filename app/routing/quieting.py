@@ -16,6 +16,7 @@ from app.clock import Micros
 from app.incidents.incident import Incident
 from app.incidents.service import Service
 from app.incidents.tables import OPEN
+from app.oncall.codec import read_instant
 from app.routing.index import Index
 from app.routing.inhibition import Inhibiting, Inhibition, Inhibitions
 from app.routing.quiet import LOOK_AGAIN, Book, OpenAlert, Quiet, Reason, ids, quieted, why_held
@@ -45,7 +46,8 @@ class Quieting:
 async def read_book(view: Reading) -> Book:
     """Everything that may keep an incident quiet."""
     version = await config_version(view)
-    silences = [(one.id, Silence.model_validate(one.document)) for one in await listed(view, "silence")]
+    found = [one for one in await listed(view, "silence") if read_instant("", one.document["ends_at"]) > view.now]
+    silences = [(one.id, Silence.model_validate(one.document)) for one in found]
     inhibitions = await read_inhibitions(view)
     holds = any(one.document["enabled"] and one.document["then"]["hold_s"] for one in await listed(view, "rule"))
     if not silences and not inhibitions and not holds:
@@ -63,7 +65,7 @@ async def _named(view: Reading, book: Book, silences: Sequence[tuple[int, Silenc
     tagged = {item: (one.name, one.tags) for item, one in services.items()}
     senders = {one.id: (one.name, str(one.document["kind"])) for one in await listed(view, "integration")}
     senders |= {one.id: (one.name, one.kind) for one in await listed(view, "heartbeat")}
-    lasting = [made_ready(item, one, tagged) for item, one in silences if one.state(view.now) != "ended"]
+    lasting = [made_ready(item, one, tagged) for item, one in silences]
     return replace(
         book,
         silences=tuple(lasting),

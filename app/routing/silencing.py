@@ -33,6 +33,8 @@ LOOKED_AT = 20_000
 """Alerts that a preview looks at: the newest of its days."""
 NAMED = 20
 """Alerts that a preview names."""
+_LEAST: Micros = 1_000
+"""What a document can tell apart."""
 
 
 def stored(silence: Silence, now: Micros, old: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -68,11 +70,11 @@ async def _sweep(tx: Writing) -> None:
 
 
 async def end(tx: Writing, found: Resource, by: str) -> Resource:
-    """Ends a silence now; one that has ended stays as it is."""
+    """Ends a silence now; one that has ended stays as it is, and one that lay ahead has been on for a millisecond."""
     silence = Silence.model_validate(found.document)
     if silence.state(tx.now) == "ended":
         return found
-    starts_at = min(read_instant("starts_at", found.document["starts_at"]), tx.now - 1)
+    starts_at = min(read_instant("starts_at", found.document["starts_at"]), tx.now - _LEAST)
     document = {**found.document, "starts_at": iso(starts_at), "ends_at": iso(tx.now)}
     made = await resources.replace(tx, found, found.name, document, by, seen=found.version)
     await after_silence(tx, found, made)

@@ -9,6 +9,7 @@ import pytest
 from app.cli.checks import holding
 from app.clock import HOUR, MINUTE, iso
 from app.routing import alertmanager
+from app.store import resources
 from tests.harness.api_world import Asked, api
 from tests.harness.town import Resident, Sender, Town
 
@@ -125,6 +126,25 @@ async def test_an_end_before_its_time_pages_at_once(database: str) -> None:
             version=2,
             json={name: silence[name] for name in ("name", "comment", "service_ids", "ends_at")},
         )
+
+
+async def test_one_that_is_ended_before_it_begins_keeps_nobody_from_being_paged(database: str) -> None:
+    """Whatever the instant: documents tell milliseconds apart, and clocks less."""
+    async with api(database) as asked:
+        story = asked.story
+        ana, alerts, _ = await _shop(asked)
+        for _ in range(3):
+            ahead = await _silence(asked, 'alertname="DiskFull"', starts_at=_in(story, minutes=10))
+            story.clock.move_to(story.clock.now() + 333)
+            ended = await asked.responder.post(f"/silences/{ahead['id']}/end")
+            assert (ended["state"], ended["incidents"]) == ("ended", 0)
+        assert {one["status"]["state"] for one in await story.store.read(alertmanager.listed)} == {"expired"}
+        # Nor does one that is over and that nobody could write today.
+        (row, *_) = await story.store.read(resources.listed, "silence")
+        odd = {**row.document, "starts_at": row.document["ends_at"]}
+        await story.store.write(resources.replace, row, row.name, odd, "an older version", seen=row.version)
+        await alerts.fires("DiskFull")
+        await ana.is_paged("DiskFull")
 
 
 async def test_a_maintenance_window_is_on_in_its_hours_only(database: str) -> None:
