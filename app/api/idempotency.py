@@ -1,7 +1,8 @@
 """A request that is sent again is done once: the answer of the first time is kept and given again.
 
 The answer is written in the transaction of the deed itself, so there is no instant at which one is there without the
-other; of two equal requests at the same time the second meets the first's row, is run again and finds its answer.
+other; of two equal requests at the same time the second meets the first's row, or what the first has made, is run again
+and finds its answer.
 A secret in an answer (a new key) is not kept: the repeat shows `***` in its place. Must never know what a deed does.
 """
 
@@ -23,6 +24,7 @@ from app.api.access import Caller, CallerOf
 from app.api.parameters import IdempotencyKey, etag
 from app.clock import DAY
 from app.store.database import Writing
+from app.store.errors import Conflict
 from app.store.resources import Refused
 from app.store.tables import idempotency
 
@@ -104,7 +106,13 @@ async def once(
     before = await _answered(tx, request)
     if before is not None:
         return before
-    made = await deed(tx, *args, **kwargs)
+    try:
+        made = await deed(tx, *args, **kwargs)
+    except Refused:
+        # Perhaps for what an equal request has made since we looked.
+        if await _answered(tx, request) is not None:
+            raise Conflict("an equal request was quicker") from None
+        raise
     kept = {name: HIDDEN if name in made.secret else value for name, value in made.body.items()}
     await tx.conn.execute(
         insert(idempotency).values(

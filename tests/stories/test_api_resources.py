@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
+from app.api.idempotency import Asked as Request
+from app.api.idempotency import Made, once
+from app.ids import ProcessIds
+from app.store import resources
+from app.store.database import Writing
+from app.store.opening import open_store
+from tests.conftest import TEMPLATE
 from tests.harness.api_world import Asked, api
+from tests.harness.clock import StoryClock
+from tests.harness.postgres import Cluster
+
+
+@pytest.fixture
+def shared(postgres: Cluster) -> Iterator[str]:
+    url = postgres.fresh(TEMPLATE)
+    yield url
+    postgres.drop(url)
 
 
 async def documents(asked: Asked, name: str) -> dict[str, dict[str, Any]]:
@@ -130,6 +149,26 @@ async def test_equal_creates_at_the_same_time_are_done_once(database: str) -> No
         again = {"headers": {"idempotency-key": "a-1"}, "json": {"name": "SRE"}}
         answers = await asyncio.gather(*(asked.admin.ask("POST", "/teams", **again) for _ in range(6)))
         assert {(answer.status_code, answer.content) for answer in answers} == {(201, answers[0].content)}
+
+
+async def test_who_is_overtaken_by_an_equal_request_is_answered_as_that_one_was(shared: str) -> None:
+    """It has looked for an answer, and then the other makes what both were to make: on PostgreSQL, where two write at once."""
+    store = open_store(shared, StoryClock(), ProcessIds(7))
+    request = Request("key:1", "a-1", b"the same")
+    quicker = [True]
+
+    async def create(tx: Writing) -> Made:
+        if quicker:
+            quicker.clear()
+            await store.write(once, request, create)
+        return Made({"id": (await resources.create(tx, "team", "SRE", {}, "Ana")).id})
+
+    try:
+        made = await store.write(once, request, create)
+        (team,) = await store.read(resources.listed, "team")
+    finally:
+        await store.close()
+    assert (made.body, made.headers) == ({"id": team.id}, {"Idempotent-Replay": "true"})
 
 
 async def test_an_idempotency_key_belongs_to_one_request_of_one_caller_for_a_day(database: str) -> None:
