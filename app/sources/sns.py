@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from pydantic import Field
 
 from app.clock import MINUTE, Micros, from_datetime
-from app.sources import conventions, severity, times
+from app.sources import aws, conventions, severity, times
 from app.sources.decode import decode
 from app.sources.event import Event, Reading, Received, Status, Unproven, Unreadable
 from app.sources.fields import instant, joined, part, said
@@ -29,6 +29,7 @@ from app.sources.limits import finish, fitted, links, one_line, text
 from app.sources.remapping import Places, remapped
 from app.sources.signature import check_age
 from app.sources.source import SourceSettings, Word
+from app.sources.tags import tags
 
 FRESH: Micros = 70 * MINUTE
 """SNS sends again for an hour at most; what is older is no retry."""
@@ -43,7 +44,7 @@ _SIGNED = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _SIGNED_BEFORE = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 _HASHES = {"1": hashes.SHA1, "2": hashes.SHA256}
 _STATES: Mapping[str, Status] = {"ALARM": "firing", "OK": "resolved"}
-_PLACES = Places(("NewStateValue",), ())
+_PLACES = Places(("NewStateValue", "detail.state.value"), ())
 _GRADE = re.compile(r"\b(?:priority|severity)\s*[=:]\s*([\w-]{1,30})", re.IGNORECASE)
 _RUNBOOK = re.compile(r"\brunbook\s*[=:]\s*(https?://\S{1,1000})", re.IGNORECASE)
 _REGION = re.compile(r"[a-z0-9-]{1,40}")
@@ -184,14 +185,19 @@ def _events(envelope: dict[str, Any], kind: str, settings: SnsSettings, now: Mic
     if kind == "UnsubscribeConfirmation":
         title = f"{topic or 'An SNS topic'} no longer sends to Tocsin"
         return [Event("firing", joined("unsubscribed", topic), title, "error", {"topic": topic})]
-    alarm = envelope if "AlarmName" in envelope else _inner(envelope.get("Message"))
-    if type(alarm) is dict and "AlarmName" in alarm:
+    inner = envelope if "AlarmName" in envelope else _inner(envelope.get("Message"))
+    fields = part(inner)
+    if alarm := fields if "AlarmName" in fields else aws.alarm_of(fields):
         event = _alarm(alarm, topic, settings, now)
+    elif aws.is_event(fields):
+        event = aws.happened(fields, now)
     else:
-        event = _other(alarm, one_line(said(envelope, "Subject")), topic, now)
+        event = aws.announced(fields) or _other(inner, one_line(said(envelope, "Subject")), now)
     if event is None:
         return []
-    message = alarm if type(alarm) is dict else envelope
+    if not alarm:
+        event = event._replace(labels={**event.labels, "topic": topic})
+    message = fields or envelope
     return [remapped(fitted(event), settings, _PLACES, message, envelope) if settings.remaps else event]
 
 
@@ -205,14 +211,13 @@ def _inner(message: Any) -> Any:
     return message
 
 
-def _other(message: Any, subject: str, topic: str, now: Micros) -> Event:
+def _other(message: Any, subject: str, now: Micros) -> Event:
     """Whatever else somebody publishes."""
     event = conventions.read(message, now)
     described = text(message) if type(message) is str else event.annotations.get("description", "")
     return event._replace(
         title=subject or event.title,
         key=conventions.title_key(message, subject) if subject and event.key.startswith("text:") else event.key,
-        labels={**event.labels, "topic": topic},
         annotations={**event.annotations, "description": described},
     )
 
@@ -229,15 +234,18 @@ def _alarm(alarm: dict[str, Any], topic: str, settings: SnsSettings, now: Micros
     region = pieces[3] if len(pieces) > 3 and _REGION.fullmatch(pieces[3]) else ""
     account = said(alarm, "AWSAccountId")
     about, trigger = said(alarm, "AlarmDescription"), part(alarm, "Trigger")
+    # An alarm over many time series tells of each by itself: some are over while others still burn.
+    series, attributes = said(alarm, "AlarmContributorId"), tags(alarm.get("AlarmContributorAttributes"))
     grade, runbook = _GRADE.search(about), _RUNBOOK.search(about)
     at = instant(alarm, now, "StateChangeTime")
     return Event(
         status=status,
-        key=arn or joined(region, account, name),
-        title=name or "CloudWatch alarm",
+        key=(arn or joined(region, account, name)) + (f"/{series}" if series else ""),
+        title=": ".join(filter(None, (name or "CloudWatch alarm", ", ".join(attributes.values())))),
         severity=(severity.lookup(grade[1]) if grade else None) or severity.UNKNOWN,
         labels={
             **_dimensions(trigger),
+            **attributes,
             "alertname": name,
             "region": region,
             "account": account,

@@ -13,22 +13,24 @@ from app.sources.registry import SOURCES
 DATA = Path(__file__).parent.parent / "data"
 NOW = 1_785_000_000_000_000
 
-PAIRS = {
-    "sns": ("alarm-asg.json", "ok-asg.json"),
-    "newrelic": ("workflow-activated.json", "workflow-closed.json"),
-    "sentry": ("metric-alert-critical.json", "metric-alert-resolved.json"),
-    "elastic": ("connector-body-active.json", "connector-body-recovered.json"),
-    "netdata": ("agent-pagerduty-v2-critical.json", "agent-custom-clear.json"),
-    "monit": ("failed.json", "succeeded-without-status.json"),
-    "uptimekuma": ("down.json", "up.json"),
-    "healthchecks": ("template-down.json", "json-variable-check-up.json"),
-    "pingdom": ("down.json", "up.json"),
-    "site24x7": ("down.json", "up.json"),
-    "statuspage": ("incident-investigating.json", "incident-resolved.json"),
-    "jenkins": ("notification-plugin-failure.json", "notification-plugin-success.json"),
-    "github": ("workflow-run-failure.json", "workflow-run-success.json"),
-    "email": ("nagios-subject.eml", "nagios-subject-recovery.eml"),
-}
+PAIRS = (
+    ("sns", "alarm-asg.json", "ok-asg.json"),
+    ("sns", "eventbridge-alarm.json", "eventbridge-ok.json"),
+    ("sns", "eventbridge-health.json", "eventbridge-health-closed.json"),
+    ("newrelic", "workflow-activated.json", "workflow-closed.json"),
+    ("sentry", "metric-alert-critical.json", "metric-alert-resolved.json"),
+    ("elastic", "connector-body-active.json", "connector-body-recovered.json"),
+    ("netdata", "agent-pagerduty-v2-critical.json", "agent-custom-clear.json"),
+    ("monit", "failed.json", "succeeded-without-status.json"),
+    ("uptimekuma", "down.json", "up.json"),
+    ("healthchecks", "template-down.json", "json-variable-check-up.json"),
+    ("pingdom", "down.json", "up.json"),
+    ("site24x7", "down.json", "up.json"),
+    ("statuspage", "incident-investigating.json", "incident-resolved.json"),
+    ("jenkins", "notification-plugin-failure.json", "notification-plugin-success.json"),
+    ("github", "workflow-run-failure.json", "workflow-run-success.json"),
+    ("email", "nagios-subject.eml", "nagios-subject-recovery.eml"),
+)
 
 
 def read(kind, body, **settings):
@@ -42,10 +44,10 @@ def one(kind, body, **settings):
     return event
 
 
-@pytest.mark.parametrize("kind", PAIRS)
-def test_an_end_has_the_key_of_its_beginning(kind):
+@pytest.mark.parametrize(("kind", "begin", "end"), PAIRS)
+def test_an_end_has_the_key_of_its_beginning(kind, begin, end):
     """Or its incident never closes."""
-    begin, end = (one(kind, (DATA / kind / name).read_bytes()) for name in PAIRS[kind])
+    begin, end = (one(kind, (DATA / kind / name).read_bytes()) for name in (begin, end))
     assert (begin.status, end.status) == ("firing", "resolved")
     assert begin.key == end.key
     assert begin.ends_at is None
@@ -114,6 +116,45 @@ def test_what_is_neither_a_problem_nor_its_end_is_answered_and_means_nothing(kin
 )
 def test_acknowledgements_and_odd_ends(kind, body, status):
     assert one(kind, body).status == status
+
+
+def test_a_time_series_that_is_over_leaves_the_others_of_its_alarm_burning():
+    burning, over = (
+        one("sns", (DATA / "sns" / name).read_bytes())
+        for name in ("contributor-alarm.json", "contributor-ok-of-another.json")
+    )
+    assert (burning.status, over.status) == ("firing", "resolved")
+    assert burning.key != over.key
+
+
+@pytest.mark.parametrize("raw", ["ALARM", "OK"])
+def test_an_alarm_has_one_key_whoever_tells_of_it(raw):
+    """CloudWatch itself, or EventBridge."""
+    told = json.loads(json.loads((DATA / "sns" / "eventbridge-ok.json").read_text())["Message"])
+    alarm = {"AlarmName": "ServerCpuTooHigh", "AlarmArn": told["resources"][0], "NewStateValue": raw}
+    told["detail"]["state"]["value"] = raw
+    direct, bridged = (one("sns", {"Type": "Notification", "Message": json.dumps(body)}) for body in (alarm, told))
+    assert (direct.key, direct.status, direct.title) == (bridged.key, bridged.status, bridged.title)
+
+
+def test_that_an_alarm_was_edited_is_no_problem():
+    edited = {
+        "detail-type": "CloudWatch Alarm Configuration Change",
+        "detail": {"alarmName": "a", "operation": "update"},
+    }
+    assert read("sns", {"Type": "Notification", "Message": json.dumps(edited)}) == ()
+
+
+def test_what_services_of_aws_publish_under_one_subject_stays_apart():
+    """RDS, DMS and others: every notice has the subject of all others."""
+    notices = [
+        {"Source ID": name, "Event ID": f"https://aws.test/#{number}", "Event Message": "told"}
+        for name, number in (("a", "RDS-EVENT-0031"), ("b", "RDS-EVENT-0031"), ("a", "RDS-EVENT-0006"))
+    ]
+    bodies = [
+        {"Type": "Notification", "Subject": "RDS Notification Message", "Message": json.dumps(n)} for n in notices
+    ]
+    assert len({one("sns", body).key for body in bodies}) == 3
 
 
 def test_an_alarm_without_enough_data_is_what_the_setting_says():
