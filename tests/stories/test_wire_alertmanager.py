@@ -129,7 +129,7 @@ async def test_what_is_open_is_listed_by_alert_and_by_incident_and_only_ones_own
         assert len(a["fingerprint"]) == 16 != b["fingerprint"]
         (group,) = await _gets(story, sender, "/alerts/groups")
         assert (group["labels"], group["alerts"]) == ({"incident": "1"}, [b, a])
-        assert await _gets(story, sender, "/alerts?active=false") == []
+        assert await _gets(story, sender, "/alerts?active=0") == []
         assert await _gets(story, sender, '/alerts?filter=alertname="A"&filter=instance=~"db-.*"') == [a]
         inlet = await story.world.directory.inlet("alertmanager", sender.key)
         rows, _, _ = await story.store.read(open_alerts, inlet, [parse('alertname="A"'), parse("instance=~.*")])
@@ -141,6 +141,7 @@ async def test_what_is_open_is_listed_by_alert_and_by_incident_and_only_ones_own
         assert found["labels"] == odd
         await _posts(story, sender, [{"labels": odd, "endsAt": iso(story.clock.now())}])
         assert await _gets(story, sender, "/alerts?receiver=check.*") == [b, a]
+        assert await _gets(story, sender, "/alerts?receiver=&active=") == [b, a]
         assert await _gets(story, sender, "/alerts/groups?receiver=other") == []
         refused = await story.web.get("/api/v2/alerts?filter=nonsense", headers=_bearer(sender))
         assert (refused.status_code, "is no matcher" in refused.json()) == (400, True)
@@ -172,10 +173,13 @@ async def test_a_silence_of_its_api_keeps_its_own_alerts_quiet_and_ends(database
         (shown,) = await _gets(story, sender, "/alerts")
         assert (shown["status"]["state"], shown["status"]["silencedBy"]) == ("suppressed", [silence_id])
         assert await _gets(story, sender, "/alerts?silenced=false") == []
-        (listed,) = await _gets(story, sender, "/silences?filter=alertname=Disk.*")
+        (listed,) = await _gets(story, sender, "/silences?filter=alertname=~Disk.*")
         assert listed == await _gets(story, sender, f"/silence/{silence_id}")
-        assert (listed["status"], listed["comment"]) == ({"state": "active"}, "new disks")
-        assert listed["matchers"][0] == {"name": "alertname", "value": "Disk.*", "isRegex": True, "isEqual": True}
+        # Operators of silences look for what they wrote, word for word, and end only what is theirs.
+        assert (listed["status"], listed["comment"], listed["createdBy"]) == ({"state": "active"}, "new disks", "ana")
+        assert listed["matchers"] == [{"name": "alertname", "value": "Disk.*", "isRegex": True, "isEqual": True}]
+        for other in ("alertname=Disk.*", "alertname=~Di.*", "alertname!=x", "host!=x"):
+            assert await _gets(story, sender, f"/silences?filter={other}") == [], other
         assert await _gets(story, sender, "/silences?active=false") == []
         # Another integration's key sees nothing of it, and can't end it.
         assert await _gets(story, stranger, "/silences") == []
@@ -184,6 +188,7 @@ async def test_a_silence_of_its_api_keeps_its_own_alerts_quiet_and_ends(database
         # The same with its id and another end keeps its id.
         longer = {**listed, "endsAt": iso(story.clock.now() + 40 * MINUTE)}
         assert (await posts(longer)).json() == {"silenceID": silence_id}
+        assert (await _gets(story, sender, f"/silence/{silence_id}"))["createdBy"] == "ana"
         for wrong in (
             {**silence, "matchers": []},
             {**silence, "matchers": [{"name": "a", "value": ".*", "isRegex": True}]},

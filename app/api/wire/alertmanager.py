@@ -47,6 +47,7 @@ CONFIG = "route:\n  receiver: tocsin\nreceivers:\n- name: tocsin\n"
 """What tools that insist on reading a configuration are shown: Tocsin's own is not Alertmanager's."""
 
 _OK = Reply(200, b"")
+_NO = frozenset({"false", "f", "0", "no", "n", "off"})
 
 
 class AlertmanagerDoor:
@@ -96,7 +97,7 @@ class AlertmanagerDoor:
                 return await _listing(_groups, await self._found(inlet, call))
             case ("GET", "silences"):
                 filters = [value for name, value in call.query if name == "filter"]
-                states = {state: call.asked(state, "true") != "false" for state in ("active", "pending", "expired")}
+                states = {state: _asks_for(call, state) for state in ("active", "pending", "expired")}
                 return Reply(200, await self._world.store.read(silences.listed, inlet, filters, states), JSON)
             case ("POST", "silences"):
                 made = await self._change(silences.put, silences.read(call.body, inlet), inlet)
@@ -144,7 +145,7 @@ class AlertmanagerDoor:
     async def _found(self, inlet: Inlet, call: Call) -> list[dict[str, Any]]:
         """The open alerts, the newest first, each with the number of its incident."""
         matchers = [parse(value) for name, value in call.query if name == "filter"]
-        wanted = matcher("receiver", "=~", call.asked("receiver", ".*"))
+        wanted = matcher("receiver", "=~", call.asked("receiver") or ".*")
         rows, receiver, book = await self._world.store.read(open_alerts, inlet, matchers)
         if not wanted.holds(receiver):
             return []
@@ -189,8 +190,12 @@ def _chosen(
 
 def _wanted(one: dict[str, Any], call: Call) -> bool:
     if one["status"]["state"] == "suppressed":
-        return call.asked("silenced", "true") != "false"
-    return call.asked("active", "true") != "false"
+        return _asks_for(call, "silenced")
+    return _asks_for(call, "active")
+
+
+def _asks_for(call: Call, state: str) -> bool:
+    return (call.asked(state) or "true").lower() not in _NO
 
 
 def _shown(row: Any, receiver: str, book: Book, now: Micros) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Silences by Alertmanager's API. Through one integration's key they are over that integration's alerts, and no others'.
 
-A matcher `@integration="NAME"` says so: it is added to what is sent, and tells which silences the key may see and end.
+A matcher `@integration="NAME"` says so: it is added to what is sent, and tells which silences the key may see and end. They are
+shown as they were sent, without it and without the key's name behind the author: programs look for what they wrote.
 Must never decide what a silence is over (app/routing).
 """
 
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 from app.dedup.directory import Inlet
 from app.routing import alertmanager
 from app.routing.alertmanager import NoSuchSilence, Sent
-from app.routing.matchers import all_match, narrows, parse
+from app.routing.matchers import narrows, parse
 from app.sources import times
 from app.sources.decode import decode
 from app.sources.fields import said
@@ -42,7 +43,7 @@ def read(body: bytes, inlet: Inlet) -> Sent:
     if not said(given, "comment"):
         raise BadSilence("comment is missing: people who look for a page read it.")
     return Sent(
-        [*others, {"name": OWN, "value": inlet.name, "isRegex": False, "isEqual": True}],
+        [*others, _own(inlet)],
         starts or 0,
         ends,
         said(given, "createdBy")[:200],
@@ -62,14 +63,13 @@ async def put(tx: Writing, sent: Sent, inlet: Inlet) -> str:
 
 
 async def listed(view: Reading, inlet: Inlet, filters: list[str], states: Mapping[str, bool]) -> list[dict[str, Any]]:
-    """The integration's own, of these states, whose matchers the filters fit. Raises BadMatcher."""
-    wanted = [parse(text) for text in filters]
-    found = [silence for silence in await alertmanager.listed(view) if _is_own(silence, inlet)]
+    """The integration's own, of these states, that have the very matchers of the filters. Raises BadMatcher."""
+    wanted = [alertmanager.said_matcher(parse(text)) for text in filters]
+    found = [silence for silence in await alertmanager.listed(view) if _own(inlet) in silence["matchers"]]
     return [
-        {**silence, "annotations": {}}
+        _as_sent(silence, inlet)
         for silence in found
-        if states.get(silence["status"]["state"], True)
-        and all_match(wanted, {str(one["name"]): str(one["value"]) for one in silence["matchers"]})
+        if states.get(silence["status"]["state"], True) and all(one in silence["matchers"] for one in wanted)
     ]
 
 
@@ -87,6 +87,11 @@ async def expire(tx: Writing, silence_id: str, inlet: Inlet) -> None:
     await alertmanager.expire(tx, silence_id, inlet.name)
 
 
-def _is_own(silence: Mapping[str, Any], inlet: Inlet) -> bool:
-    own = {"name": OWN, "value": inlet.name, "isRegex": False, "isEqual": True}
-    return own in silence["matchers"]
+def _own(inlet: Inlet) -> dict[str, Any]:
+    return {"name": OWN, "value": inlet.name, "isRegex": False, "isEqual": True}
+
+
+def _as_sent(silence: Mapping[str, Any], inlet: Inlet) -> dict[str, Any]:
+    others = [one for one in silence["matchers"] if one != _own(inlet)]
+    author = silence["createdBy"].removesuffix(f" ({inlet.name})")
+    return {**silence, "matchers": others or [_own(inlet)], "createdBy": author, "annotations": {}}
