@@ -77,8 +77,6 @@ async def _acknowledged(world: World, link: BundleLink, form: Form) -> int:
     wanted = await world.store.read(bundle_answers.open_up_to, link, _number(form.one("last", "0")))
     if form.one("which", "") != "all":
         chosen = {_number(one) for one in form.fields.get("incident", [])}
-        if not chosen:
-            raise BadForm("Nothing was chosen. Go back and choose some, or acknowledge all.")
         wanted = [one for one in wanted if one[1] in chosen]
     done = 0
     for start in range(0, len(wanted), AT_ONCE):
@@ -97,8 +95,9 @@ def context(found: BundleList, link: BundleLink, token: str, secret: str, did: s
     return {
         "token": token,
         "heading": _heading(found),
-        "notice": f"{int(did):,} of them are yours now." if did.isascii() and did.isdigit() and len(did) < 6 else "",
+        "notice": _notice(int(did), found) if did.isascii() and did.isdigit() and len(did) < 6 else "",
         "rows": [_row(one, found, link, secret) for one in found.open],
+        "yours": [_row(one, found, link, secret) for one in found.yours],
         "waiting": found.waiting,
         "hidden": f"The first {len(found.open)} are shown." if found.waiting > len(found.open) else "",
         "last": found.newest,
@@ -106,6 +105,12 @@ def context(found: BundleList, link: BundleLink, token: str, secret: str, did: s
         "recipient": link.recipient,
         "expires": moment(link.expires_at, found.zone),
     }
+
+
+def _notice(done: int, found: BundleList) -> str:
+    if done:
+        return f"{done:,} of them are yours now."
+    return "Nothing was acknowledged." + (" Tick some of them, or acknowledge all." if found.waiting else "")
 
 
 def _heading(found: BundleList) -> str:

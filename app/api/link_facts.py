@@ -113,6 +113,8 @@ class Facts:
     """Why its first page waits."""
     before: str = ""
     """Whether this has been before, and how it ended."""
+    goes_on: Incident | None = None
+    """Where it lives on when it was merged, however often."""
 
 
 async def facts_of(view: Reading, link: Link) -> Facts:
@@ -134,7 +136,15 @@ async def facts_of(view: Reading, link: Link) -> Facts:
         asked=await _asked(view, incident, link),
         waits=await _waits(view, incident),
         before=(await recurrence_of(view, link.number)).sentence,
+        goes_on=await _goes_on(view, incident),
     )
+
+
+async def _goes_on(view: Reading, incident: Incident) -> Incident | None:
+    found = None
+    while into := (found or incident).merged_into:
+        found = (await ledger.load(view, [into]))[into]
+    return found
 
 
 async def _asked(view: Reading, incident: Incident, link: Link) -> Question | None:

@@ -7,7 +7,7 @@ texts are cut here, so that one alert with a megabyte of labels still makes a pa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,7 +37,7 @@ _DESCRIPTIONS = ("description", "summary", "message", "text")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Who has it. `look` is open, yours (others must acknowledge too), mine, theirs or over; `says` is the headline, after `who` when there is one."""
+    """Who has it. `look` is open, yours (others must acknowledge too), mine, theirs, moved (merged) or over; `says` is the headline, after `who` when there is one."""
 
     look: str
     who: str
@@ -70,6 +70,7 @@ def context(facts: Facts, link: Link, secret: str, said: Said | None) -> dict[st
         "state": state,
         "notice": _notice(said, state),
         "primary": _primary(link, secret, state),
+        "onward": _onward(facts.goes_on, link, secret),
         "asked": _asked(facts, link, secret),
         "others": _others(incident, link, secret, state),
         "snoozes": SNOOZES,
@@ -81,7 +82,7 @@ def context(facts: Facts, link: Link, secret: str, said: Said | None) -> dict[st
         "more_alerts": f"and {incident.alerts - len(shown):,} more" if incident.alerts > len(shown) else "",
         "happened": [
             {
-                "at": brief(entry.at, facts.now),
+                "at": brief(entry.at, facts.now, facts.zone),
                 "ago": ago(entry.at, facts.now),
                 "actor": "" if entry.actor == "tocsin" else entry.actor,
                 "reason": cut(entry.reason, MAX_REASON),
@@ -107,7 +108,8 @@ def standing(facts: Facts, link: Link) -> Standing:
         case "closed":
             return Standing("over", "", "It is over and verified", _how(incident, facts.now))
         case "merged":
-            return Standing("over", "", "It goes on in another incident", "This one was merged.")
+            assert facts.goes_on is not None
+            return Standing("moved", "", f"It goes on in #{facts.goes_on.number}", facts.goes_on.title)
 
 
 def _open(facts: Facts) -> Standing:
@@ -210,6 +212,7 @@ _NOTICES: dict[Said, tuple[tuple[str, ...], str]] = {
         "It had changed since you opened this page, so nothing was done. This is how it stands now.",
     ),
     "over": (("over",), "It was over before you pressed. Nothing was changed."),
+    "merged": (("moved",), "It had become part of another incident before you pressed. Nothing was changed."),
 }
 """What is said after a button, and where that still makes sense: the address of the page can be opened again later."""
 
@@ -230,8 +233,16 @@ def _primary(link: Link, secret: str, state: Standing) -> dict[str, Any] | None:
     return None
 
 
+def _onward(incident: Incident | None, link: Link, secret: str) -> dict[str, str] | None:
+    """The same person's page of the incident that this one lives on in."""
+    if incident is None:
+        return None
+    there = replace(link, action="acknowledge", incident_id=incident.id, number=incident.number, epoch=0)
+    return {"token": links.write(secret, there), "label": f"Open #{incident.number}"}
+
+
 def _others(incident: Incident, link: Link, secret: str, state: Standing) -> dict[str, str] | None:
-    if state.look == "over":
+    if state.look in ("moved", "over"):
         return None
     return {
         "resolve": links.beside(secret, link, "resolve", incident.epoch),

@@ -22,11 +22,12 @@ def moment(at: Micros, zone_name: str = "UTC") -> Moment:
     return Moment(iso(at), text + _local(at, zone_name))
 
 
-def brief(at: Micros, now: Micros) -> Moment:
-    """UTC, without the date while that is today's: "02:56 UTC"."""
+def brief(at: Micros, now: Micros, zone_name: str = "UTC") -> Moment:
+    """As `moment`, without the date while that is today's: "02:56 UTC (03:56 in Berlin)"."""
     then = to_datetime(at)
     today = then.date() == to_datetime(now).date()
-    return Moment(iso(at), then.strftime("%H:%M UTC" if today else "%Y-%m-%d %H:%M UTC"))
+    text = then.strftime("%H:%M UTC" if today else "%Y-%m-%d %H:%M UTC")
+    return Moment(iso(at), text + _local(at, zone_name))
 
 
 def span(starts_at: Micros, ends_at: Micros, zone_name: str = "UTC") -> Moment:

@@ -40,10 +40,11 @@ Said = Literal[
     "each",
     "stale",
     "over",
+    "merged",
 ]
 """`counted`: acknowledged for oneself, and others must too. `alone`: nobody else can be asked. `already`: the same person had done just that. `over`: the
-incident is no longer open. `each`: it is not known whose acknowledgement it would be. Those and `alone`, `held`, `stale`
-changed nothing."""
+incident is no longer open. `merged`: it goes on in another. `each`: it is not known whose acknowledgement it would be.
+Those and `alone`, `held`, `stale` changed nothing."""
 
 DONE: frozenset[Said] = frozenset(
     {"acknowledged", "counted", "taken_over", "snoozed", "escalated", "resolved", "joined", "declined", "asked"}
@@ -84,6 +85,8 @@ async def check_person(view: Reading, link: Link) -> None:
 
 def _refusal(incident: Incident, link: Link, wish: Wish) -> Said | None:
     """Why nothing is to be done, if so. Pure."""
+    if incident.state == "merged":
+        return "merged"
     if incident.state not in OPEN_STATES:
         return "already" if link.action == "resolve" and incident.resolved_by == link.actor else "over"
     if link.epoch and link.epoch != incident.epoch:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from app.clock import HOUR, Micros
 from app.ids import first_id
@@ -34,7 +34,7 @@ BACK = 24 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One incident that nobody has yet."""
+    """One incident of the list."""
 
     id: int
     number: int
@@ -52,7 +52,9 @@ class BundleList:
     now: Micros
     zone: str
     open: tuple[Listed, ...]
-    """The gravest first, and of these the oldest first."""
+    """Those that nobody has yet: the gravest first, and of these the oldest first."""
+    yours: tuple[Listed, ...]
+    """Those that the person has, in the same order."""
     waiting: int
     """How many nobody has yet, those that are not shown included."""
     newest: int
@@ -66,10 +68,9 @@ async def listed(view: Reading, link: BundleLink) -> BundleList:
     """The list as it is now. Raises Expired when the link's person was removed."""
     zone = await _zone(view, link)
     told = _told(view, link)
-    order = (incidents.c.priority, incidents.c.id)
-    question = select(incidents).where(incidents.c.id.in_(told), incidents.c.state == "triggered")
-    rows = (await view.conn.execute(question.order_by(*order).limit(SHOWN))).all()
-    services = await resources.load(view, "service", {row.service_id for row in rows if row.service_id}, deleted=True)
+    waits = await _some(view, incidents.c.id.in_(told), incidents.c.state == "triggered")
+    has = (incidents.c.state == "acknowledged", incidents.c.acknowledged_by == link.recipient)
+    yours = await _some(view, incidents.c.id.in_(told), *has)
     counted = (
         select(incidents.c.state, incidents.c.acknowledged_by, func.count(), func.max(incidents.c.id))
         .where(incidents.c.id.in_(told))
@@ -81,7 +82,16 @@ async def listed(view: Reading, link: BundleLink) -> BundleList:
         newest = max(newest, last) if state == "triggered" else newest
         held = "mine" if holder == link.recipient else "theirs"
         many[state if state == "triggered" else held if state == "acknowledged" else "over"] += count
-    found = tuple(
+    return BundleList(
+        view.now, zone, waits, yours, many["triggered"], newest, many["mine"], many["theirs"], many["over"]
+    )
+
+
+async def _some(view: Reading, *which: ColumnElement[bool]) -> tuple[Listed, ...]:
+    question = select(incidents).where(*which).order_by(incidents.c.priority, incidents.c.id).limit(SHOWN)
+    rows = (await view.conn.execute(question)).all()
+    services = await resources.load(view, "service", {row.service_id for row in rows if row.service_id}, deleted=True)
+    return tuple(
         Listed(
             id=row.id,
             number=row.number,
@@ -93,7 +103,6 @@ async def listed(view: Reading, link: BundleLink) -> BundleList:
         )
         for row in rows
     )
-    return BundleList(view.now, zone, found, many["triggered"], newest, many["mine"], many["theirs"], many["over"])
 
 
 async def _zone(view: Reading, link: BundleLink) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from app.incidents.tables import memberships
 from app.sources.event import Event
 from app.store.database import Writing
 from tests.harness.api_world import api
-from tests.harness.town import Resident, Sender, Town, iso, town
+from tests.harness.town import BROWSER, FORM, Resident, Sender, Town, _path, iso, town
 
 
 async def _settings(story: Town, **service: Any) -> tuple[Resident, Sender, Sender]:
@@ -60,6 +61,17 @@ async def test_alerts_that_tie_two_young_incidents_merge_them(database: str) -> 
         assert (one.alerts, one.open_alerts, other.state, other.merged_into) == (3, 3, "merged", one.id)
         told = [row.kind for row in await story.rows("SELECT kind FROM timeline ORDER BY id")]
         assert {"merged", "took_over"} <= set(told)
+        # The link of the page about what was merged leads on: it is not over, and nobody has it.
+        shown = (await ana.opens_link()).text
+        assert f"It goes on in #{one.number}" in shown
+        assert 'class="state moved"' in shown
+        late = await story.web.post(_path(ana.last["url"]), headers=FORM)
+        assert (late.status_code, "before you pressed. Nothing was changed" in late.text) == (409, True)
+        onward = re.search(rf'action="\./([^"]+)"><button>Open #{one.number}<', shown)
+        assert onward
+        there = (await story.web.get(f"/a/{onward[1]}", headers=BROWSER)).text
+        assert "Nobody has it yet" in there
+        assert ">Acknowledge</button>" in there
         # What was merged away still ends where it lives on.
         await shop.resolves("Down", service="cart", cluster="us")
         await shop.resolves("Errors", service="cart", host="db-1", cluster="us")

@@ -75,6 +75,12 @@ async def test_a_storm_comes_as_a_few_pages_and_one_message_with_a_list(database
         ):
             answer = await story.web.post(_path(message["url"]), headers=FORM, content=body)
             assert (answer.status_code, answer.headers["location"].partition("?")[2]) == (303, said), answer.text
+        # Nothing ticked: the list again, which says what to do. Those that are hers stay a press away.
+        nothing = await story.web.post(_path(message["url"]), headers=FORM, content=f"last={last[1]}&which=chosen")
+        again = await story.web.get(_path(message["url"]), params={"did": "0"}, headers=BROWSER)
+        assert nothing.headers["location"].endswith("?did=0")
+        assert "Nothing was acknowledged. Tick some of them, or acknowledge all." in again.text
+        assert len(re.findall(r'<li><a href="\.\./a/', again.text)) == 17
         held = [one for one in await story.incidents() if one.state == "acknowledged"]
         assert len(held) == 17
         assert {one.acknowledged_by for one in held} == {"Ana"}

@@ -103,6 +103,7 @@ def test_instants_are_told_in_utc_and_in_the_persons_own_time() -> None:
 
 def test_times_of_today_are_brief_and_those_of_other_days_are_not() -> None:
     assert brief(MIDNIGHT, MIDNIGHT + HOUR).text == "00:00 UTC"
+    assert brief(MIDNIGHT, MIDNIGHT + HOUR, "Europe/Berlin").text == "00:00 UTC (01:00 in Berlin)"
     assert brief(MIDNIGHT - MINUTE, MIDNIGHT).text == "2026-01-04 23:59 UTC"
     assert ago(MIDNIGHT, MIDNIGHT + 2 * SECOND) == "just now"
     assert ago(MIDNIGHT, MIDNIGHT + 90 * SECOND) == "1 min ago"
