@@ -123,7 +123,7 @@ def _closed(error: Exception) -> Response:
             410,
             "This link's time is over",
             "Nothing was changed. If it still pages, the newest page has a link that works.",
-            "Otherwise ask your team who has it, or look it up in Tocsin.",
+            "Otherwise ask your team who has it.",
         )
     return notice(
         404,

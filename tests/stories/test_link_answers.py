@@ -559,4 +559,5 @@ async def test_the_front_door_says_what_this_is_and_nothing_more(database: str) 
         assert answer.status_code == 200
         assert "Tocsin is running" in answer.text
         assert "v1/openapi.json" in answer.text
+        assert "<a " not in answer.text, "nothing here opens in a browser without a key"
         assert "DiskFull" not in answer.text
