@@ -1,4 +1,4 @@
-"""Azure Monitor: the common alert schema, and the two bodies that came before it (metric alerts, classic alerts)."""
+"""Azure Monitor: the common alert schema, and the bodies that came before it (metric, log, activity log and classic alerts)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from app.clock import Micros
+from app.sources import azure_log
 from app.sources.dialect import Dialect
 from app.sources.event import Event, Severity, Status
 from app.sources.fields import graded, instant, joined, listed, part, said
@@ -21,6 +22,21 @@ _SEVERITIES: dict[str, Severity] = {
     "sev4": "info",
 }
 _OVER = frozenset({"resolved", "deactivated"})
+_TESTS = frozenset(
+    {
+        "test-activityLogAlertRule",
+        "test-availabilityTest-test-applicationInsights",
+        "test-dynamicMetricAlertRule",
+        "test-logAlertRule-v1-metricMeasurement",
+        "test-logAlertRule-v1-numResults",
+        "test-logAlertRule-v2",
+        "test-metricAlertRule",
+        "test-ResourceHealthAlertRule",
+        "test-ServiceHealthAlertRule",
+        "test-SmartAlertRule",
+    }
+)
+"""The rules that *Test action group* pretends of."""
 
 
 class Azure(Dialect[SourceSettings]):
@@ -44,7 +60,7 @@ group in the alert rules; let log search rules resolve automatically.
             }
         },
     }
-    expected: ClassVar[str] = "`data.essentials` (the common alert schema) or `context` was expected"
+    expected: ClassVar[str] = "`data.essentials` (the common alert schema), `context` or `AlertRuleName` was expected"
     places: ClassVar[Places] = Places(
         ("data.essentials.monitorCondition", "data.status", "status"),
         ("data.essentials.severity", "data.context.severity"),
@@ -56,16 +72,22 @@ group in the alert rules; let log search rules resolve automatically.
         if essentials := part(data, "essentials"):
             return (_common(essentials, part(data, "alertContext"), now),)
         older = data if "context" in data else message
-        return (_older(older, part(older, "context"), now),) if part(older, "context") else None
+        if entry := part(older, "context", "activityLog"):
+            return (azure_log.alert(entry, now),)
+        if context := part(older, "context"):
+            return (_older(older, context, now),)
+        search = data if "AlertRuleName" in data else message
+        return (_older({}, _searched(search), now),) if said(search, "AlertRuleName") else None
 
 
 def _common(alert: dict[str, Any], context: dict[str, Any], now: Micros) -> Event:
     rule, resource = said(alert, "alertRule") or "Azure alert", listed(alert.get("configurationItems"))
     status: Status = "resolved" if said(alert, "monitorCondition").lower() in _OVER else "firing"
     level, raw = graded(said(alert, "severity").lower(), _SEVERITIES)
-    return Event(
+    targets = listed(alert.get("alertTargetIDs"))
+    event = Event(
         status=status,
-        key=said(alert, "alertId", "originAlertId") or joined("rule", rule, listed(alert.get("alertTargetIDs"))),
+        key=said(alert, "alertId", "originAlertId") or joined("rule", rule, targets),
         title=f"{rule} on {resource}" if resource else rule,
         severity=level,
         labels={
@@ -80,13 +102,15 @@ def _common(alert: dict[str, Any], context: dict[str, Any], now: Micros) -> Even
         annotations={
             "description": said(alert, "description"),
             "condition": _conditions(part(context, "condition")),
-            "targets": listed(alert.get("alertTargetIDs")),
+            "targets": targets,
             "severity_raw": raw,
         },
         links=links(("Azure", alert.get("investigationLink"))),
         starts_at=instant(alert, now, "firedDateTime"),
         ends_at=instant(alert, now, "resolvedDateTime") if status == "resolved" else None,
+        test=rule in _TESTS,
     )
+    return azure_log.refined(event, context, targets, now) if "operationName" in context else event
 
 
 def _older(alert: dict[str, Any], context: dict[str, Any], now: Micros) -> Event:
@@ -115,6 +139,21 @@ def _older(alert: dict[str, Any], context: dict[str, Any], now: Micros) -> Event
         starts_at=at if status == "firing" else None,
         ends_at=at if status == "resolved" else None,
     )
+
+
+def _searched(alert: dict[str, Any]) -> dict[str, Any]:
+    """The log alert of before the common schema, in the words of the other bodies. It never says that it is over."""
+    rule, resource = said(alert, "AlertRuleName"), said(alert, "ResourceId")
+    return {
+        "id": joined("search", rule, listed(alert.get("Dimensions"))),
+        "name": rule,
+        "description": alert.get("Description"),
+        "severity": alert.get("Severity"),
+        "resourceId": resource,
+        "resourceName": resource.rpartition("/")[2],
+        "portalLink": alert.get("LinkToSearchResults"),
+        "timestamp": alert.get("SearchIntervalEndtimeUtc"),
+    }
 
 
 def _conditions(condition: dict[str, Any]) -> str:

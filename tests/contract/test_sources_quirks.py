@@ -17,6 +17,8 @@ PAIRS = (
     ("sns", "alarm-asg.json", "ok-asg.json"),
     ("sns", "eventbridge-alarm.json", "eventbridge-ok.json"),
     ("sns", "eventbridge-health.json", "eventbridge-health-closed.json"),
+    ("azure", "service-health-active.json", "service-health-resolved.json"),
+    ("azure", "resource-health-unavailable.json", "resource-health-available.json"),
     ("newrelic", "workflow-activated.json", "workflow-closed.json"),
     ("sentry", "metric-alert-critical.json", "metric-alert-resolved.json"),
     ("elastic", "connector-body-active.json", "connector-body-recovered.json"),
@@ -135,6 +137,30 @@ def test_an_alarm_has_one_key_whoever_tells_of_it(raw):
     told["detail"]["state"]["value"] = raw
     direct, bridged = (one("sns", {"Type": "Notification", "Message": json.dumps(body)}) for body in (alarm, told))
     assert (direct.key, direct.status, direct.title) == (bridged.key, bridged.status, bridged.title)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("activity-log-service-health.json", {"properties": {"trackingId": "1ABC-D2E", "title": "another"}}),
+        ("activity-log-administrative.json", {"operationId": "another"}),
+    ],
+)
+def test_two_entries_of_azures_activity_log_are_two_problems(name, changes):
+    body = json.loads((DATA / "azure" / name).read_text())
+    first = one("azure", body)
+    body["data"]["context"]["activityLog"] |= changes
+    assert one("azure", body).key != first.key
+
+
+def test_azure_says_that_service_health_is_over_by_its_stage_alone():
+    body = json.loads((DATA / "azure" / "activity-log-service-health.json").read_text())
+    body["data"]["context"]["activityLog"]["properties"]["stage"] = "RCA"
+    over = one("azure", body)
+    assert (over.status, over.key) == (
+        "resolved",
+        "service-health/%2Fsubscriptions%2Fcccc2c2c-dd3d-ee4e-ff5f-aaaaaa6a6a6a/0NIH-U2O",
+    )
 
 
 def test_that_an_alarm_was_edited_is_no_problem():
