@@ -23,6 +23,8 @@ PAIRS = (
     ("sentry", "metric-alert-critical.json", "metric-alert-resolved.json"),
     ("elastic", "connector-body-active.json", "connector-body-recovered.json"),
     ("netdata", "agent-pagerduty-v2-critical.json", "agent-custom-clear.json"),
+    ("netdata", "cloud-nested-critical.json", "cloud-nested-clear.json"),
+    ("netdata", "cloud-nodes-unreachable.json", "cloud-nodes-reachable.json"),
     ("monit", "failed.json", "succeeded-without-status.json"),
     ("uptimekuma", "down.json", "up.json"),
     ("healthchecks", "template-down.json", "json-variable-check-up.json"),
@@ -161,6 +163,22 @@ def test_azure_says_that_service_health_is_over_by_its_stage_alone():
         "resolved",
         "service-health/%2Fsubscriptions%2Fcccc2c2c-dd3d-ee4e-ff5f-aaaaaa6a6a6a/0NIH-U2O",
     )
+
+
+def test_one_alert_of_netdata_on_two_nodes_or_charts_is_two_problems():
+    address = "https://app.netdata.cloud/spaces/s/rooms/r/alerts/disk.used:::{}?chart={}&transition=t"
+    keys = set()
+    for node, chart in (("n1", "disk._"), ("n2", "disk._"), ("n1", "disk._home")):
+        url = address.format(node, chart)
+        older = {"alert": "disk", "chart": chart, "severity": "critical", "alert_url": url}
+        newer = {"alert": {"name": "disk", "state": {"status": "Critical"}, "url": url}, "node": {"hostname": node}}
+        keys |= {one("netdata", older).key, one("netdata", newer).key}
+    assert len(keys) == 3
+
+
+def test_netdata_tells_of_all_nodes_that_went_at_once():
+    told = {"status": "unreachable", "nodes": [{"hostname": "a"}, {"hostname": "b"}]}
+    assert [event.key for event in read("netdata", told)] == ["reachable/a", "reachable/b"]
 
 
 def test_that_an_alarm_was_edited_is_no_problem():
