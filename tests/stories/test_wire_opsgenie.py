@@ -72,7 +72,7 @@ async def test_the_life_of_an_alert_by_each_of_its_names(database: str) -> None:
         assert (alert["tags"], alert["actions"]) == (["tag1", "tag2"], ["action1", "action2"])
         assert alert["details"] == {"key1": "value1", "key2": "value2"}
         assert (alert["entity"], alert["source"]) == ("An example entity", "The source")
-        assert alert["responders"][1] == {"type": "team", "name": "NOC"}
+        assert alert["responders"][1] == {"type": "team", "id": "NOC", "name": "NOC"}
         assert alert["integration"]["type"] == "API"
         names = [f"/{made['alertId']}", f"/{made['requestId']}", "/1?identifierType=tiny", "/db-2/lag%20%C3%BC%231/"]
         for name in names:
@@ -91,6 +91,7 @@ async def test_the_life_of_an_alert_by_each_of_its_names(database: str) -> None:
         )
         assert (done["action"], done["alertId"]) == ("CustomAction", made["alertId"])
         assert (await _reads(story, sender, f"{names[0]}/notes"))[0]["note"] == "custom action restart/it: now"
+        assert (await _reads(story, sender, f"{names[0]}/notes?order=asc&limit=1")) == [note]
         await _does(story, sender, "POST", "/1/unacknowledge?identifierType=tiny")
         await ana.is_paged("An example alert message")
         until = iso(story.clock.now() + 10 * MINUTE + 700_000)
@@ -165,6 +166,8 @@ async def test_searching_counting_and_pages(database: str) -> None:
             ("count > 0 alias: b1", "b1"),
             ("priority: (P1 OR P5)", "b4 b0"),
             (f"createdAt > {story.clock.now() // 1_000 - 2_500}", "b4 b3"),
+            ("createdAt >= 05-01-2026 AND status: open owner:NULL", "b4 b3 b2 b1"),
+            ("createdAt > 06-01-2026", ""),
         ):
             found = await _reads(story, sender, f"?query={quote(query)}")
             assert [one["alias"] for one in found] == aliases.split(), query
@@ -174,7 +177,7 @@ async def test_searching_counting_and_pages(database: str) -> None:
         assert [one["alias"] for one in page["data"]] == ["b2", "b3"]
         assert "offset=4" in page["paging"]["next"]
         assert "description" not in page["data"][0]
-        for wrong in ("?query=nonsense:%20x", "?query=(a", "?limit=0", "?sort=beauty"):
+        for wrong in ("?query=nonsense:%20x", "?query=(a", "?limit=0", "?sort=beauty", "?searchIdentifier=mine"):
             assert (await _asks(story, sender, "GET", wrong)).status_code == 422, wrong
         text = (Path(__file__).parents[2] / "docs" / "opsgenie.md").read_text()
         (body,) = re.findall(r"v2/alerts -H .*? -d '(.*?)'\n", text)
@@ -237,20 +240,26 @@ async def test_the_libraries_of_opsgenie_and_apprise_work_unchanged(
 
         def library() -> Any:
             configuration = opsgenie_sdk.Configuration()
-            configuration.host = url
+            configuration.host = f"{url}/"
             configuration.api_key["Authorization"] = sender.key
             configuration.retry_count = 1
             api = opsgenie_sdk.AlertApi(opsgenie_sdk.ApiClient(configuration))
             how = {"identifier": "db-2/lag", "identifier_type": "alias"}
             created = api.create_alert(
                 opsgenie_sdk.CreateAlertPayload(
-                    message="Lag", alias="db-2/lag", priority="P1", tags=["db"], details={"host": "db-2"}
+                    message="Lag",
+                    alias="db-2/lag",
+                    priority="P1",
+                    tags=["db"],
+                    details={"host": "db-2"},
+                    responders=[{"type": "team", "name": "NOC"}],
                 )
             )
             status = api.get_request_status(created.request_id).data
             assert (status.is_success, status.alias) == (True, "db-2/lag")
             assert api.get_alert(**how).data.message == "Lag"
             assert api.get_alert(identifier=status.alert_id).data.details == {"host": "db-2"}
+            assert [one.id for one in api.get_alert(**how).data.responders] == ["NOC"]
             api.add_note(add_note_to_alert_payload=opsgenie_sdk.AddNoteToAlertPayload(note="looking"), **how)
             assert [one.note for one in api.list_notes(**how).data] == ["looking"]
             api.add_tags(add_tags_to_alert_payload=opsgenie_sdk.AddTagsToAlertPayload(tags=["new"]), **how)

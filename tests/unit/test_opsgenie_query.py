@@ -26,7 +26,7 @@ ALERT = {
     "entity": "db-2",
     "owner": "",
     "priority": "P2",
-    "responders": [{"type": "team", "name": "NOC"}],
+    "responders": [{"type": "team", "id": "NOC", "name": "NOC"}],
     "integration": {"id": "1", "name": "from Opsgenie", "type": "API"},
     "actions": [],
     "details": {"Region": "eu"},
@@ -68,6 +68,11 @@ ALERT = {
         "details.Region: eu",
         "acknowledged: false",
         "tinyId: 17",
+        "status: open owner:NULL",
+        "NOT responders: null",
+        "alias: db* actions = NULL",
+        "createdAt>24-07-2026",
+        "createdAt < 25-07-2026T18:00:00Z",
     ],
 )
 def test_these_mean_the_alert(query: str) -> None:
@@ -90,6 +95,9 @@ def test_these_mean_the_alert(query: str) -> None:
         "details.Region: us",
         "details.none: eu",
         "owner: bo",
+        'owner: "NULL"',
+        "tags: NULL",
+        "createdAt > 26-07-2026",
         "AND",
     ],
 )

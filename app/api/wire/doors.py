@@ -96,9 +96,12 @@ class Wire:
 
 
 def _steps(scope: Scope) -> list[str]:
-    """The steps of the path: split first and decoded then, so that an encoded slash splits nothing."""
+    """The steps of the path: split first and decoded then, so that an encoded slash splits nothing.
+
+    A base address with a slash at its end, to which a library adds its own path, makes two of them at the start.
+    """
     raw = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1")
-    return [unquote(step) for step in raw.split("/")[1:]]
+    return [unquote(step) for step in raw.lstrip("/").split("/")]
 
 
 def _call(scope: Scope, headers: Mapping[bytes, bytes], key: str, path: tuple[str, ...]) -> Call:

@@ -146,7 +146,8 @@ class OpsgenieDoor:
                 return self.failed(call, 404, f"There are no {lacking[0]} here; docs/opsgenie.md lists what is.")
             return self.failed(call, 404, f"Alert with identifier [{identifier[:200]}] does not exist.")
         if verb == "notes":
-            found = await self._world.store.read(known.notes, row.incident_id, _whole(call, "limit", 100, 1, MAX_LIMIT))
+            limit, order = _whole(call, "limit", 100, 1, MAX_LIMIT), call.asked("order", "desc")
+            found = await self._world.store.read(known.notes, row.incident_id, limit, order)
             return Reply(200, {"data": found, "paging": {}, **self._about()}, JSON)
         if verb:
             return self.failed(call, 404, "This is not here; docs/opsgenie.md lists what is.")
@@ -170,6 +171,9 @@ class OpsgenieDoor:
         return Reply(200, {"data": data, **self._about(request)}, JSON)
 
     async def _search(self, inlet: Inlet, call: Call) -> list[dict[str, Any]]:
+        if call.asked("searchIdentifier"):
+            # To answer with everything would be worse: some close what they find.
+            raise Unprocessable("searchIdentifier", "There are no saved searches here; send the query itself.")
         test = parse(call.asked("query"))
         rows = await self._world.store.read(known.candidates, inlet)
         return await asyncio.to_thread(known.searched, rows, inlet, test, self._world.clock.now())

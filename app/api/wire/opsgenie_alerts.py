@@ -247,8 +247,9 @@ def _priority(severity: str, said: str) -> str:
 
 
 def _responders(text: str) -> list[dict[str, str]]:
+    """Libraries fail on one without an id: as such stands what the sender called it."""
     named = (one.partition(" ") for one in _split(text))
-    return [{"type": kind, "name": name} for kind, _, name in named if kind in _RESPONDERS]
+    return [{"type": kind, "id": name, "name": name} for kind, _, name in named if kind in _RESPONDERS]
 
 
 def _report(row: Any) -> dict[str, Any]:
@@ -268,12 +269,12 @@ def _details(labels: Mapping[str, str], words: Mapping[str, str], tagged: Sequen
     return own | {name: value for name, value in words.items() if name not in _OWN_WORDS}
 
 
-async def notes(view: Reading, incident_id: int | None, limit: int) -> list[dict[str, Any]]:
-    """What people said about the incident of an alert, the newest first."""
+async def notes(view: Reading, incident_id: int | None, limit: int, order: str) -> list[dict[str, Any]]:
+    """What people said about the incident of an alert: the newest first, or the oldest (`asc`)."""
     question = (
         timeline.select()
         .where(timeline.c.incident_id == incident_id, timeline.c.kind == "note")
-        .order_by(timeline.c.id.desc())
+        .order_by(timeline.c.id.asc() if order == "asc" else timeline.c.id.desc())
         .limit(limit)
     )
     return [

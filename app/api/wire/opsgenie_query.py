@@ -3,7 +3,7 @@
     status: open AND (priority: P1 OR tag: "db") AND NOT message: backup* AND createdAt > 1785000000000
 
 Words without a field are looked for in message, description, alias, tags, source and entity. AND may be left out. A value
-may have a * at its end, stand in quotes, or be several in brackets: `status: (open OR closed)`.
+may have a * at its end, stand in quotes, be several in brackets: `status: (open OR closed)`, or be NULL: nothing is there.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ Shown = Mapping[str, Any]
 Test = Callable[[Shown], bool]
 
 _TOKEN = re.compile(r'\s*(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<mark>[()]|<=|>=|[:=<>])|(?P<word>[^\s()"=:<>]+))')
+_DATE = re.compile(r"^(\d\d)-(\d\d)-(\d{4})")
+"""Opsgenie's own way to write a day."""
 _TEXTS = ("message", "description", "alias", "tags", "source", "entity")
 _FIELDS = {
     **{
@@ -145,6 +147,8 @@ class _Parser:
             return self._one(field)
         if mark in (":", "=") and self._taken(">", "<", ">=", "<="):
             mark = self._tokens[self._at - 1][1]
+        if mark in (":", "=") and self._taken("NULL", "null"):
+            return lambda shown: not any(_texts(_content(shown, field)))
         value = self._value(name)
         return _is(field, value) if mark in (":", "=") else _compared(field, mark, value)
 
@@ -221,4 +225,4 @@ def _number(value: str) -> int | None:
     """A small number as it is, a time in microseconds."""
     if value.isdigit() and len(value) < 10:
         return int(value)
-    return times.parse(value)
+    return times.parse(_DATE.sub(r"\3-\2-\1", value))
