@@ -106,7 +106,7 @@ def test_the_demo_shows_a_page_and_its_acknowledgement_and_leaves_nothing_behind
         r"incident #2: first alert",
         r"POST /v1/in/zabbix/\*\*\* +202",
         r"incident #2: 0\.\d+: a host of the same group db",
-        r"GET /a/\*\*\* +200  the page with its buttons; #1 is still triggered",
+        r"GET /a/\*\*\* +200  its buttons; #1 is still triggered",
         r"POST /a/\*\*\* +303  #1 is acknowledged by Ana Ortiz",
         r"#1 acknowledged by Ana Ortiz: escalation has stopped, Ben is not paged about it",
         r"The demo has ended",

@@ -21,6 +21,7 @@ from app.store import jobs, resources
 from app.store.database import Store, Writing
 from app.store.migrate import migrate
 from app.store.opening import open_store
+from app.watch.tables import pulses
 from tests.harness.mail import mail_server
 from tests.harness.town import add_key
 
@@ -39,7 +40,7 @@ async def _integration(tx: Writing, name: str, service: str) -> int:
 
 
 async def _town(tx: Writing) -> None:
-    """Ana is on call and can be reached; Ben is next and can't; one tool has spoken, one never did."""
+    """Ana is on call and can be reached; Ben is next and can't; one tool has spoken, one tells changes only, one never did."""
     ana = await _add(tx, "person", {"name": "Ana", "contact_methods": [PHONE]})
     ben = await _add(tx, "person", {"name": "Ben", "contact_methods": []})
     layer = {
@@ -59,6 +60,8 @@ async def _town(tx: Writing) -> None:
     await _add(tx, "service", {"name": "forgotten"})
     spoke = await _integration(tx, "spoke", service)
     await _integration(tx, "silent", service)
+    deploys = await _integration(tx, "deploys", service)
+    await tx.conn.execute(insert(pulses).values(resource_id=deploys, last_seen_at=tx.now))
     await tx.conn.execute(
         insert(unparsed).values(
             id=tx.new_id(), integration_id=spoke, received_at=tx.now, reason="x", content_type="", body=b"x", size=1
@@ -93,6 +96,7 @@ def test_every_fault_of_an_installation_is_found_and_what_is_well_is_left_alone(
         "paging": "ok",
         "outside watch": "warn",
         "integration spoke": "ok",
+        "integration deploys": "ok",
         "integration silent": "warn",
         "jobs": "wrong",
         "service forgotten": "warn",

@@ -230,7 +230,7 @@ def test_hours_ahead_in_which_nobody_is_reached_are_found_before_they_come():
     assert finding.says.startswith(
         "Mon 16 Nov 00:00 to 08:00, UTC, nobody is reached: level 1: nobody is on call in Shop"
     )
-    assert finding.says.endswith("there is no fallback. And 30 more such times in the next 30 days.")
+    assert finding.says.endswith("there is no fallback. And 30 more such times in the next 30 days")
 
 
 def test_hours_that_the_fallback_catches_are_worth_a_look_only():

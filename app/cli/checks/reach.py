@@ -67,8 +67,8 @@ def _ahead(seen: Configured) -> Iterator[Finding]:
         for kind, caught in dict.fromkeys((one.kind, one.caught) for one in found):
             same = [one for one in found if (one.kind, one.caught) == (kind, caught)]
             more = len(same) - 1
-            also = f" And {more} more such times in the next {days} days." if more else ""
-            says = one_line(sentence(same[0], facts.zone, until)) + also
+            also = f" And {more} more such time{'' if more == 1 else 's'} in the next {days} days." if more else ""
+            says = (one_line(sentence(same[0], facts.zone, until)) + also).removesuffix(".")
             judged = wrong if kind == "nobody" and not caught else warn
             yield judged(about, says, WHAT_TO_DO[kind])
 

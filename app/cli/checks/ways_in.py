@@ -18,6 +18,7 @@ from app.store import jobs
 from app.store.database import Reading
 from app.store.jobs import Backlog
 from app.store.tables import api_keys
+from app.watch.tables import pulses
 
 LATE_S: Final = 60
 
@@ -38,13 +39,14 @@ class Facts:
 
 
 async def gather(view: Reading, configured: Configured) -> Facts:
-    """Asks the rows. One question an integration: it stops at the first alert."""
+    """Asks the rows. One question an integration: it stops at the first alert. What raises none, as a change, leaves a pulse."""
     said = set()
     for integration_id in configured.integrations:
         question = select(
             or_(
                 exists().where(alerts.c.integration_id == integration_id),
                 exists().where(unparsed.c.integration_id == integration_id),
+                exists().where(pulses.c.resource_id == integration_id, pulses.c.last_seen_at.is_not(None)),
             )
         )
         if (await view.conn.execute(question)).scalar():

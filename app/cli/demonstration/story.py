@@ -55,7 +55,7 @@ class Story:
         rota = self._made(
             "schedules",
             team.schedule("Shop", [ana, ben], now),
-            f"Shop: a week each, from Mondays {team.HANDOFF}; this week Ana",
+            f"Shop: weekly, Mondays {team.HANDOFF}; this week Ana",
         )
         rules = f"Shop: who is on call; {team.LEVEL_1_S} s later Ben"
         policy = self._made("policies", team.policy("Shop", rota, ben), rules)
@@ -66,7 +66,7 @@ class Story:
             document = team.integration(name, kind, services[service])
             answer = self._api.post("/v1/integrations", document)
             self._inlets[kind] = answer["url"].removeprefix(self._running.address)
-            self._stage.request("POST /v1/integrations", 201, f"{name}: its alerts belong to {service}")
+            self._stage.request("POST /v1/integrations", 201, f"{name}, for {service}")
 
     def _made(self, collection: str, document: dict[str, Any], meaning: str) -> str:
         answer = self._api.post(f"/v1/{collection}", document)
@@ -130,9 +130,7 @@ class Story:
         for number, page in enumerate(pages, start=1):
             shown = self._api.open(page.link)
             state = self._state(number)
-            self._stage.request(
-                f"GET /a/{MASK}", shown.status, f"the page with its buttons; #{number} is still {state}"
-            )
+            self._stage.request(f"GET /a/{MASK}", shown.status, f"its buttons; #{number} is still {state}")
             pressed = self._api.press(page.link, shown)
             incident = self._api.get(f"/v1/incidents/{number}")
             by = f"#{number} is {incident['state']} by {incident['acknowledged_by']}"
