@@ -189,9 +189,16 @@ async def test_a_silence_of_its_api_keeps_its_own_alerts_quiet_and_ends(database
         longer = {**listed, "endsAt": iso(story.clock.now() + 40 * MINUTE)}
         assert (await posts(longer)).json() == {"silenceID": silence_id}
         assert (await _gets(story, sender, f"/silence/{silence_id}"))["createdBy"] == "ana"
+        # What people write who mean all of it: it is over this integration's alerts, and never over more.
+        everything = (
+            await posts({**silence, "matchers": [{"name": "alertname", "value": ".+", "isRegex": True}]})
+        ).json()
+        assert (await _gets(story, stranger, "/silences")) == []
+        await story.web.delete(f"/api/v2/silence/{everything['silenceID']}", headers=_bearer(sender))
         for wrong in (
             {**silence, "matchers": []},
             {**silence, "matchers": [{"name": "a", "value": ".*", "isRegex": True}]},
+            {**silence, "matchers": [{"name": "a", "value": "x", "isRegex": False, "isEqual": False}]},
             {**silence, "matchers": [{"name": "a", "value": "(", "isRegex": True}]},
             {**silence, "endsAt": "soon"},
             {**silence, "endsAt": iso(story.clock.now() - MINUTE)},

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from app.dedup.directory import Inlet
 from app.routing import alertmanager
 from app.routing.alertmanager import NoSuchSilence, Sent
-from app.routing.matchers import narrows, parse
+from app.routing.matchers import parse
 from app.sources import times
 from app.sources.decode import decode
 from app.sources.fields import said
@@ -35,7 +35,7 @@ def read(body: bytes, inlet: Inlet) -> Sent:
     if type(matchers) is not list or not matchers or not all(type(one) is dict for one in matchers):
         raise BadSilence("A silence needs matchers: a list of objects with name, value and isRegex.")
     others = [one for one in matchers if one.get("name") != OWN]
-    if not any(narrows(alertmanager.matcher_of(one)) for one in others):
+    if all(alertmanager.matcher_of(one).holds("") for one in others):
         raise BadSilence("At least one matcher must not match the empty string.")
     starts, ends = times.parse(given.get("startsAt")), times.parse(given.get("endsAt"))
     if ends is None:
