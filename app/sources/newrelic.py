@@ -24,6 +24,10 @@ _SEVERITIES: dict[str, Severity] = {
     "low": "info",
     "info": "info",
 }
+_EXAMPLE = "0ea2df1c-adab-45d2-aae0-042b609d2322"
+"""The issue in the link of the template's example, which stands in real messages too, and in those of every issue."""
+_TEST = "d1b1f3fd-995a-4066-88ab-8ce4f6960654"
+"""The issue that *Send test notification* makes up."""
 _TEST_POLICY = "New Relic Alert - Test Policy"
 
 
@@ -58,7 +62,8 @@ def _issue(issue: dict[str, Any], now: Micros) -> Event:
     priority = said(issue, "priority")
     level, raw = graded(priority, _SEVERITIES)
     url = said(issue, "issueUrl", "issuePageUrl")
-    match = _ISSUE.search(url)
+    url = "" if _EXAMPLE in url else url
+    match, number = _ISSUE.search(url), said(issue, "issueId", "id")
     policy = listed(issue.get("alertPolicyNames") or more.get("policyName"))
     condition = listed(issue.get("alertConditionNames") or more.get("conditionName"))
     entities = listed(issue.get("impactedEntities") or more.get("targetName"))
@@ -66,8 +71,7 @@ def _issue(issue: dict[str, Any], now: Micros) -> Event:
     tags = {name: listed(value) for name, value in part(more, "tag").items()}
     return Event(
         status=status,
-        # `id` is not always the issue's own; what the link names is.
-        key=said(issue, "issueId") or (match[1] if match else "") or said(issue, "id") or joined("title", title),
+        key=number or (match[1] if match else "") or joined("title", title),
         title=title,
         severity=level,
         labels={
@@ -89,6 +93,7 @@ def _issue(issue: dict[str, Any], now: Micros) -> Event:
         ),
         starts_at=instant(issue, now, "activatedAt", "createdAt"),
         ends_at=instant(issue, now, "closedAt", "updatedAt") if status == "resolved" else None,
+        test=number == _TEST,
     )
 
 

@@ -113,6 +113,7 @@ def _error(error: dict[str, Any], data: dict[str, Any]) -> Event:
             "severity_raw": raw,
         },
         links=links(("Sentry", error.get("web_url"))),
+        test=_is_sample(error),
     )
 
 
@@ -148,4 +149,11 @@ def _plugin(message: dict[str, Any]) -> Event:
         },
         annotations={"culprit": said(message, "culprit"), "severity_raw": raw},
         links=links(("Sentry", message.get("url"))),
+        test=_is_sample(event),
     )
+
+
+def _is_sample(event: dict[str, Any]) -> bool:
+    """Whether Sentry made the error up, as it does for a test notification."""
+    found = event.get("tags")
+    return type(found) is list and ["sample_event", "yes"] in found

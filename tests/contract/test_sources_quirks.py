@@ -76,7 +76,7 @@ def test_an_end_has_the_key_of_its_beginning(kind, begin, end):
         ("checkmk", b"host=a&event=UP+-%3E+DOWN&what=HOST&site=s", "s/a/"),
         ("sentry", {"action": "unresolved", "data": {"issue": {"id": 7, "title": "t"}}}, "issue/7"),
         ("azure", {"data": {"essentials": {"alertRule": "r", "monitorCondition": "Fired"}}}, "rule/r/"),
-        ("newrelic", {"state": "CREATED", "issueUrl": "https://nr.test/a/issues/abc?x=1", "id": "other"}, "abc"),
+        ("newrelic", {"state": "CREATED", "issueUrl": "https://nr.test/a/issues/abc?x=1"}, "abc"),
     ],
 )
 def test_what_they_really_send_fires_under_a_key_that_stays(kind, body, key):
@@ -174,6 +174,17 @@ def test_one_alert_of_netdata_on_two_nodes_or_charts_is_two_problems():
         newer = {"alert": {"name": "disk", "state": {"status": "Critical"}, "url": url}, "node": {"hostname": node}}
         keys |= {one("netdata", older).key, one("netdata", newer).key}
     assert len(keys) == 3
+
+
+def test_issues_of_new_relic_that_all_have_the_link_of_the_example_stay_apart():
+    """It fills in its template's example where it knows no address; the id is the issue's own."""
+    opened, closed = (
+        one("newrelic", (DATA / "newrelic" / name).read_bytes())
+        for name in ("workflow-example-link-created.json", "workflow-example-link-closed-another.json")
+    )
+    assert (opened.status, closed.status) == ("firing", "resolved")
+    assert opened.key != closed.key
+    assert not opened.links
 
 
 def test_netdata_tells_of_all_nodes_that_went_at_once():
