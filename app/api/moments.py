@@ -19,7 +19,7 @@ class Moment:
 def moment(at: Micros, zone_name: str = "UTC") -> Moment:
     """UTC, and beside it what the clock shows where the person lives: "2026-01-05 02:56 UTC (03:56 in Berlin)"."""
     text = to_datetime(at).strftime("%Y-%m-%d %H:%M UTC")
-    return Moment(iso(at), text + _local(at, zone_name))
+    return Moment(iso(at), text + wording.beside(at, zone_name))
 
 
 def brief(at: Micros, now: Micros, zone_name: str = "UTC") -> Moment:
@@ -27,17 +27,12 @@ def brief(at: Micros, now: Micros, zone_name: str = "UTC") -> Moment:
     then = to_datetime(at)
     today = then.date() == to_datetime(now).date()
     text = then.strftime("%H:%M UTC" if today else "%Y-%m-%d %H:%M UTC")
-    return Moment(iso(at), text + _local(at, zone_name))
+    return Moment(iso(at), text + wording.beside(at, zone_name))
 
 
 def span(starts_at: Micros, ends_at: Micros, zone_name: str = "UTC") -> Moment:
     """An interval on the clock of one place: "Mon 5 Jan 09:00 to Tue 6 Jan 09:00, Berlin". Dated by its start."""
     return Moment(iso(starts_at), wording.span(starts_at, ends_at, zone_name))
-
-
-def _local(at: Micros, zone_name: str) -> str:
-    local, place = wording.clock(at, zone_name)
-    return f" ({local:%H:%M} in {place})" if local.utcoffset() else ""
 
 
 def ago(at: Micros, now: Micros) -> str:

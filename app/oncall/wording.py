@@ -24,6 +24,12 @@ def clock(at: Micros, zone_name: str) -> tuple[datetime, str]:
         return to_datetime(at), "UTC"
 
 
+def beside(at: Micros, zone_name: str) -> str:
+    """What stands behind an instant told in UTC: " (09:00 in Berlin)"; nothing where the clocks agree."""
+    local, where = clock(at, zone_name)
+    return f" ({local:%H:%M} in {where})" if local.utcoffset() else ""
+
+
 def when(at: Micros, zone_name: str) -> str:
     """An instant: "Mon 5 Jan 09:00, Berlin"."""
     local, where = clock(at, zone_name)

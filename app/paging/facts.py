@@ -43,6 +43,10 @@ class Facts:
         mine = (one for one in person.contact_methods if one.id == page.method_id and one.enabled)
         return next((method.address for method in mine if not person.disabled), None)
 
+    def _zone(self, page: Any) -> str:
+        found = self.people.get(page.person_id)
+        return str(found.document.get("time_zone") or "UTC") if found else "UTC"
+
     def message(self, page: Any, incident: Incident, url: str, *, plain: bool = False) -> Message:
         """What a page says, or no more than it must (`plain`). `url`: where its person acknowledges."""
         service = self.services.get(incident.service_id or 0)
@@ -57,6 +61,7 @@ class Facts:
             url=url,
             due_at=page.due_at,
             urgency=page.urgency or ("high" if incident.urgency == "high" else "low"),
+            zone=self._zone(page),
         )
         if plain:
             return minimal(told, incident, self.now)

@@ -9,6 +9,7 @@ from typing import Literal
 from app.clock import SECOND, Micros, lasting, spoken
 from app.incidents.incident import Incident
 from app.notifiers.notifier import Action, Message
+from app.oncall.wording import beside
 from app.paging.storm import Allowance
 
 
@@ -27,11 +28,13 @@ class PageFacts:
     due_at: Micros
     urgency: Literal["high", "low"] = "high"
     links: tuple[tuple[str, str], ...] = ()
+    zone: str = "UTC"
+    """Where its person lives."""
 
 
 def message(page: PageFacts, incident: Incident, now: Micros) -> Message:
     """The page in full; each notifier cuts it to its limits."""
-    since = spoken(incident.opened_at)
+    since = spoken(incident.opened_at) + beside(incident.opened_at, page.zone)
     alerts = "1 alert" if incident.alerts == 1 else f"{incident.alerts} alerts"
     where = f"Service: {page.service}" if page.service else "No service"
     level = "" if page.level < 0 else f"Level {page.level + 1}, "

@@ -53,6 +53,17 @@ async def test_everybody_on_a_level_is_told_at_once_and_a_channel_too(database: 
             await one.is_paged("DiskFull")
 
 
+async def test_a_page_tells_since_when_on_the_clock_of_whoever_reads_it(database: str) -> None:
+    async with town(database) as story:
+        ana, ben = await story.person("Ana", time_zone="Asia/Kolkata"), await story.person("Ben")
+        alerts = await story.integration(
+            "alertmanager", await story.service("checkout", await story.policy([[ana, ben]]))
+        )
+        await alerts.fires("DiskFull")
+        assert "Since 2026-01-05 00:00 UTC (05:30 in Kolkata), 1 alert" in (await ana.is_paged("DiskFull"))["text"]
+        assert "Since 2026-01-05 00:00 UTC, 1 alert" in (await ben.is_paged("DiskFull"))["text"]
+
+
 async def test_the_schedule_decides_at_the_instant_of_the_page_and_its_overrides_count(database: str) -> None:
     """Ana has Monday, Ben has Tuesday, Cat stands in on Wednesday."""
     async with town(database) as story:
