@@ -65,12 +65,14 @@ class Github(Dialect[GithubSettings]):
         branch, conclusion = said(run, "head_branch"), said(run, "conclusion").lower()
         wanted = settings.branches or (said(repository, "default_branch") or branch,)
         over = conclusion == "success"
-        if branch not in wanted or not (over or conclusion in _FAILED):
-            return ()
         name, where = (
             said(run, "name") or said(part(message, "workflow"), "name"),
             said(repository, "full_name", "name"),
         )
+        # A pull request from somebody's fork runs here too, under the name of the fork's branch.
+        foreign = (said(part(run, "head_repository"), "full_name") or where) != where
+        if foreign or branch not in wanted or not (over or conclusion in _FAILED):
+            return ()
         at = instant(run, now, "updated_at")
         event = Event(
             status="resolved" if over else "firing",

@@ -49,9 +49,10 @@ post { always { withEnv(["RESULT=${currentBuild.currentResult}"]) {
         branch, number = said(part(build, "scm"), "branch") or said(build, "branch"), said(build, "number")
         # The plugin's times are when the build began; the result is from when the message came.
         at = instant(build, now, "time")
+        job = said(message, "url") if build is not message else ""
         event = Event(
             status="resolved" if over else "firing",
-            key=joined(said(message, "url") if build is not message else "", name, branch),
+            key=joined(job, name, branch),
             title=f"{name} ({branch}) failed" if branch else f"{name} failed",
             severity=_SEVERITIES.get(status, "error"),
             labels={"alertname": name, "branch": branch, "result": status},
@@ -64,4 +65,7 @@ post { always { withEnv(["RESULT=${currentBuild.currentResult}"]) {
             starts_at=None if over else at,
             ends_at=at if over else None,
         )
-        return (event,)
+        if not over or not branch:
+            return (event,)
+        # A build that failed before its checkout could not name the branch.
+        return (event, event._replace(key=joined(job, name, "")))
