@@ -29,6 +29,7 @@ from starlette.responses import Response
 
 from app.dedup.committer import Overloaded
 from app.incidents.respond import NoSuchIncident
+from app.oncall.codec import CLOCK, DATE, INSTANT, PERSON
 from app.oncall.schedule import BadField
 from app.store.errors import StoreError
 from app.store.resources import Refused
@@ -183,7 +184,7 @@ def _later(code: str, detail: str) -> Refusal:
 
 
 def _invalid(errors: Sequence[FieldError]) -> Refusal:
-    said = "; ".join(f"{error.field or error.where}: {error.message}" for error in errors[:3])
+    said = "; ".join(f"{error.field or error.where}: {error.message.removesuffix('.')}" for error in errors[:3])
     more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
     return Refusal(422, "invalid", "The request can't be taken as it is", f"{said}{more}.", errors[:MAX_ERRORS])
 
@@ -193,6 +194,14 @@ _WORDS = {
     "extra_forbidden": "there is no such field; leave it out",
     "model_attributes_type": "must be a JSON object, sent with Content-Type: application/json",
 }
+_SHAPES = {
+    INSTANT: "must be a time with its offset from UTC, such as 2026-01-05T09:00:00Z",
+    DATE: "must be a day, such as 2026-01-05",
+    CLOCK: "must be a time of day, such as 09:00",
+    PERSON: 'must be an id, digits written as text, such as "8012345678901234"',
+    r"\S": "must not be blank",
+}
+"""What the patterns of fields mean, for whoever does not read patterns."""
 
 
 def _first(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -203,7 +212,8 @@ def _first(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def _field_error(fault: Mapping[str, Any]) -> FieldError:
     where, *path = fault["loc"]
-    message = _WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    shape = _SHAPES.get(fault.get("ctx", {}).get("pattern", ""))
+    message = _WORDS.get(fault["type"]) or shape or fault["msg"].removeprefix("Value error, ")
     return FieldError(where=where, field=".".join(map(str, path)), message=message)
 
 

@@ -65,6 +65,31 @@ async def test_every_field_at_fault_is_named_at_once(database: str) -> None:
         assert all(one["message"] for one in problem["errors"])
 
 
+async def test_what_a_field_must_look_like_is_told_in_words(database: str) -> None:
+    """A regular expression is no answer to somebody who types a date."""
+    layer = {
+        "name": " ",
+        "participants": ["Ana"],
+        "unit": "week",
+        "length": 1,
+        "start_date": "1.12.2026",
+        "handoff": "9",
+    }
+    async with api(database) as asked:
+        rota = {"name": "Shop", "time_zone": "Europe/Madrid", "layers": [layer], "effective_at": "tomorrow"}
+        problem = await asked.admin.refused(422, "POST", "/schedules", json=rota)
+        assert {one["field"]: one["message"] for one in problem["errors"]} == {
+            "layers.0.name": "must not be blank",
+            "layers.0.participants.0": 'must be an id, digits written as text, such as "8012345678901234"',
+            "layers.0.start_date": "must be a day, such as 2026-01-05",
+            "layers.0.handoff": "must be a time of day, such as 09:00",
+            "effective_at": "must be a time with its offset from UTC, such as 2026-01-05T09:00:00Z",
+        }
+        kind = await asked.admin.refused(422, "POST", "/integrations", json={"name": "x", "kind": "datadg"})
+        assert kind["detail"].endswith("zabbix.")
+        assert not kind["detail"].endswith("..")
+
+
 async def test_what_was_sent_is_not_repeated(database: str) -> None:
     """A value at the wrong place may be a secret."""
     async with api(database) as asked:
