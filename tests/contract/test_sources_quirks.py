@@ -25,6 +25,7 @@ PAIRS = (
     ("netdata", "agent-pagerduty-v2-critical.json", "agent-custom-clear.json"),
     ("netdata", "cloud-nested-critical.json", "cloud-nested-clear.json"),
     ("netdata", "cloud-nodes-unreachable.json", "cloud-nodes-reachable.json"),
+    ("splunk", "detector-anomalous.json", "detector-manually-resolved.json"),
     ("monit", "failed.json", "succeeded-without-status.json"),
     ("uptimekuma", "down.json", "up.json"),
     ("healthchecks", "template-down.json", "json-variable-check-up.json"),
