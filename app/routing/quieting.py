@@ -10,13 +10,14 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+import structlog
+from pydantic import ValidationError
 from sqlalchemy import bindparam, text
 
 from app.clock import Micros
 from app.incidents.incident import Incident
 from app.incidents.service import Service
 from app.incidents.tables import OPEN
-from app.oncall.codec import read_instant
 from app.routing.index import Index
 from app.routing.inhibition import Inhibiting, Inhibition, Inhibitions
 from app.routing.quiet import LOOK_AGAIN, Book, OpenAlert, Quiet, Reason, ids, quieted, why_held
@@ -24,7 +25,9 @@ from app.routing.silence import Silence, made_ready
 from app.routing.tables import silenced
 from app.store import bulk
 from app.store.database import Reading, Writing
-from app.store.resources import config_version, listed
+from app.store.resources import Resource, config_version, listed
+
+log = structlog.get_logger(__name__)
 
 FIRST, PART = 10, 500
 """Open alerts that are read at first, and then at a time: mostly one of the newest pages, and the rest is not read."""
@@ -46,13 +49,23 @@ class Quieting:
 async def read_book(view: Reading) -> Book:
     """Everything that may keep an incident quiet."""
     version = await config_version(view)
-    found = [one for one in await listed(view, "silence") if read_instant("", one.document["ends_at"]) > view.now]
-    silences = [(one.id, Silence.model_validate(one.document)) for one in found]
+    silences = _readable(await listed(view, "silence"))
     inhibitions = await read_inhibitions(view)
     holds = any(one.document["enabled"] and one.document["then"]["hold_s"] for one in await listed(view, "rule"))
     if not silences and not inhibitions and not holds:
         return Book(version)
     return await _named(view, Book(version, (), inhibitions, holds), silences)
+
+
+def _readable(found: Sequence[Resource]) -> list[tuple[int, Silence]]:
+    """Silences by id. What can't be read is over nothing: it must not keep everybody from being paged."""
+    silences = []
+    for one in found:
+        try:
+            silences.append((one.id, Silence.model_validate(one.document)))
+        except ValidationError as error:
+            log.warning("silence_unreadable", silence=one.id, why=str(error))
+    return silences
 
 
 async def read_all_names(view: Reading) -> Book:
@@ -65,7 +78,7 @@ async def _named(view: Reading, book: Book, silences: Sequence[tuple[int, Silenc
     tagged = {item: (one.name, one.tags) for item, one in services.items()}
     senders = {one.id: (one.name, str(one.document["kind"])) for one in await listed(view, "integration")}
     senders |= {one.id: (one.name, one.kind) for one in await listed(view, "heartbeat")}
-    lasting = [made_ready(item, one, tagged) for item, one in silences]
+    lasting = [made_ready(item, one, tagged) for item, one in silences if one.state(view.now) != "ended"]
     return replace(
         book,
         silences=tuple(lasting),

@@ -17,6 +17,7 @@ import pytest
 from app.api.wire.alertmanager import open_alerts
 from app.clock import MINUTE, iso
 from app.routing.matchers import parse
+from tests.harness.api_world import api
 from tests.harness.town import Resident, Sender, Town, town
 from tests.harness.wire import TOGETHER, listening
 
@@ -215,6 +216,22 @@ async def test_a_silence_of_its_api_keeps_its_own_alerts_quiet_and_ends(database
         await ana.is_paged("DiskFull")
         shown = {one["id"]: one["status"]["state"] for one in await _gets(story, sender, "/silences?active=true")}
         assert shown[silence_id] == "expired"
+
+
+async def test_the_longest_names_make_a_silence_that_can_be_read(database: str) -> None:
+    async with api(database) as asked:
+        story = asked.story
+        made = await asked.admin.create("integrations", {"name": "n" * 200, "kind": "alertmanager"})
+        sent = {
+            "matchers": [{"name": "a", "value": "b", "isRegex": False}],
+            "endsAt": iso(story.clock.now() + MINUTE),
+            "createdBy": "a" * 300,
+            "comment": "c",
+        }
+        path = f"/v1/in/alertmanager/{made['key']}/api/v2/silences"
+        assert (await story.web.post(path, json=sent)).status_code == 200
+        (shown,) = (await story.web.get(path)).json()
+        assert (shown["createdBy"], shown["status"]) == ("a" * 90, {"state": "active"})
 
 
 async def _run(*command: str) -> tuple[int | None, str]:

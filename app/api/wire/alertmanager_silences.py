@@ -22,6 +22,8 @@ from app.sources.fields import said
 from app.store.database import Reading, Writing
 
 OWN = "@integration"
+MAX_AUTHOR = 90
+"""Characters of who made it: with the name of the integration behind it that is what a silence may have."""
 
 
 class BadSilence(ValueError):
@@ -46,7 +48,7 @@ def read(body: bytes, inlet: Inlet) -> Sent:
         [*others, _own(inlet)],
         starts or 0,
         ends,
-        said(given, "createdBy")[:200],
+        said(given, "createdBy")[:MAX_AUTHOR],
         said(given, "comment"),
         said(given, "id"),
     )
