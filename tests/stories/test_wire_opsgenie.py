@@ -203,6 +203,17 @@ async def test_what_is_strange_loses_no_page_and_what_is_wrong_is_said_as_opsgen
             assert (await _does(story, sender, "POST", "", body))["success"]
         large = {"message": "Large", "alias": "large", "description": "x" * 1_200_000}
         assert (await _does(story, sender, "POST", "", large))["success"]
+        for what, body in (
+            ("notes", {}),
+            ("actions/restart", {}),
+            ("assign", {"owner": {"username": "nobody"}}),
+            ("responders", {"responder": {"name": "nobody"}}),
+            ("teams", {"team": {"name": "n" * 20_000}}),
+        ):
+            long = {"note": "x" * 10_001, **body}
+            assert (await _does(story, sender, "POST", f"/large/{what}?identifierType=alias", long))["success"], what
+        kept = [len(one["note"]) for one in await _reads(story, sender, "/large/notes?identifierType=alias")]
+        assert kept == [10_000, 10_000, 10_000, len("assigned to nobody, whom Tocsin does not know"), 10_000, 10_000]
         # Unknown ones are answered the same; an alias that is closed unheard is an orphan, and pages nobody.
         assert (await _does(story, sender, "POST", "/99/close?identifierType=alias"))["success"]
         assert (await _does(story, sender, "POST", "/a%00b%FF/close?identifierType=alias", {"note": "\0"}))["success"]

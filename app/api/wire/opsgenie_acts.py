@@ -65,7 +65,7 @@ class Unprocessable(Exception):
 
 def deed_of(action: Action, body: Mapping[str, Any], query: Sequence[str], now: Micros) -> Deed | None:
     """What is to be done beside ending the alert, if anything. `query`: the tags or keys to be removed. Raises Unprocessable."""
-    note = said(body, "note")[: respond.MAX_NOTE]
+    note = said(body, "note")
     match action:
         case "Acknowledge":
             return partial(_respond, partial(_acknowledge, said(body, "user")), note)
@@ -101,7 +101,11 @@ async def _respond(
         with suppress(Refused):
             await deed(tx, row.number, actor)
     if note:
-        await respond.note(tx, row.number, actor, note)
+        await _note(tx, row.number, actor, note)
+
+
+async def _note(tx: Writing, number: int, actor: str, words: str) -> None:
+    await respond.note(tx, number, actor, words[: respond.MAX_NOTE])
 
 
 async def _snooze(until: Micros, tx: Writing, number: int, actor: str) -> None:
@@ -127,7 +131,7 @@ async def _give(whom: str, tx: Writing, number: int, actor: str) -> None:
     """The incident is given to a person Tocsin knows; anybody else is noted, and paging goes on as it was."""
     person = await _person(tx, whom)
     if person is None:
-        await respond.note(tx, number, actor, f"assigned to {whom}, whom Tocsin does not know")
+        await _note(tx, number, actor, f"assigned to {whom}, whom Tocsin does not know")
     else:
         await redirect.to_people(tx, number, actor, [person])
 
@@ -135,7 +139,7 @@ async def _give(whom: str, tx: Writing, number: int, actor: str) -> None:
 async def _ask(whom: str, message: str, tx: Writing, number: int, actor: str) -> None:
     person = await _person(tx, whom)
     if person is None:
-        await respond.note(tx, number, actor, f"asked for {whom}, whom Tocsin does not know. {message}".strip())
+        await _note(tx, number, actor, f"asked for {whom}, whom Tocsin does not know. {message}".strip())
     else:
         await joining.ask(tx, number, actor, [person], message)
 
