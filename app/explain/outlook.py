@@ -168,7 +168,7 @@ def _told(said: IncidentSaid) -> str:
             continue
         what = level_name(step.level or 0, step.round) if step.kind == "level" else "the fallback"
         parts.append(f"{what} tells {names(one.name for one in step.told)} at {at}")
-    rest = f"; {many(len(steps) - SPOKEN, 'more step')} follow" if len(steps) > SPOKEN else ""
+    rest = f"; {many(len(steps) - SPOKEN, 'more step follows', 'more steps follow')}" if len(steps) > SPOKEN else ""
     return sentence(f"{'; '.join(parts)}{rest}, as long as nobody acknowledges")
 
 

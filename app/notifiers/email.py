@@ -30,16 +30,18 @@ _PAGE: Final = Environment(
 ).from_string(
     """\
 <!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title></head>
-<body style="margin:0;padding:24px;font:16px/1.5 sans-serif;color:#1a1a1a;background:#f6f6f6">
-<div style="max-width:36em;margin:0 auto;padding:24px;background:#fff;border-top:4px solid {{ colour }}">
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{ title }}</title></head>
+<body style="margin:0;padding:12px;font:16px/1.5 sans-serif;color:#1a1a1a;background:#f6f6f6">
+<div style="max-width:36em;margin:0 auto;padding:16px;background:#fff;border-top:4px solid {{ colour }};overflow-wrap:anywhere">
 <p style="margin:0;color:#666">{{ facts }}</p>
 <h1 style="margin:.25em 0 .75em;font-size:1.25em">{{ title }}</h1>
 {% for line in lines %}
 <p style="margin:.25em 0">{{ line }}</p>
 {% endfor %}
 {% for label, url in buttons %}
-<p style="margin:1em 0 0"><a href="{{ url }}" rel="noreferrer">{{ label }}</a></p>
+<p style="margin:1em 0 0"><a href="{{ url }}" rel="noreferrer" style="display:block;padding:12px 16px;border:2px solid #1f5fbf;\
+border-radius:8px;text-align:center;text-decoration:none;font-weight:bold;\
+{{ "background:#1f5fbf;color:#fff" if loop.first else "color:#1f5fbf" }}">{{ label }}</a></p>
 {% endfor %}
 </div></body></html>
 """

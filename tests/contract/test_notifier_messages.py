@@ -161,7 +161,7 @@ async def test_mail_has_no_tag_or_handler_that_is_not_ours():
         "h1",
         "a",
     }
-    assert names <= {"tag", "lang", "charset", "style", "href", "rel"}
+    assert names <= {"tag", "lang", "charset", "name", "content", "style", "href", "rel"}
 
 
 async def test_mail_headers_are_ours_alone():

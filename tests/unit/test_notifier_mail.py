@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 from html.parser import HTMLParser
 
 from hypothesis import given, settings
@@ -89,3 +90,11 @@ def test_no_text_can_add_a_tag_or_run_as_a_template(title, text):
     Reader().feed(page)
     assert set(seen) <= {"html", "head", "meta", "title", "body", "div", "p", "h1", "a"}
     assert "49" not in page or "49" in title + text
+
+
+def test_on_a_phone_the_link_is_a_button_as_wide_as_the_mail():
+    """A mail without a viewport is shown as small as a desktop's page, and its links are a few millimetres high."""
+    parsed = email.message_from_bytes(composed("Disk full", "text", "checkout", "P1", "1"), policy=email.policy.SMTP)
+    page = parsed.get_body(("html",)).get_content()
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
+    assert re.search(r'<a href="[^"]+" rel="noreferrer" style="display:block;padding:12px 16px;', page)
