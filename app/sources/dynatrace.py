@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from app.clock import Micros
 from app.sources.dialect import Dialect
 from app.sources.event import Event, Severity, Status
-from app.sources.fields import graded, instant, joined, said
+from app.sources.fields import graded, instant, joined, listed, part, said
 from app.sources.limits import links, text
 from app.sources.remapping import Places
 from app.sources.source import SourceSettings
@@ -30,7 +30,7 @@ _SEVERITIES: dict[str, Severity] = {
 }
 _TEST = "Dynatrace problem notification test run"
 _DAVIS_LABELS = {
-    "host": "host.name",
+    "problem": "display_id",
     "cluster": "k8s.cluster.name",
     "namespace": "k8s.namespace.name",
     "entity": "dt.source_entity",
@@ -99,17 +99,30 @@ def _problem(problem: dict[str, Any]) -> Event:
 def _davis(event: dict[str, Any], now: Micros) -> Event:
     status = _status(said(event, "event.status"))
     level, raw = graded(said(event, "event.category"), _SEVERITIES)
-    name, host = said(event, "event.name") or "Dynatrace event", said(event, "host.name")
+    name, host = said(event, "event.name") or "Dynatrace event", listed(event.get("host.name"))
+    where = host or _affected(event)
     return Event(
         status=status,
         key=joined("event", number) if (number := said(event, "event.id")) else joined("name", name, host),
-        title=f"{name} on {host}" if host else name,
+        title=name if where.lower() in name.lower() else f"{name} on {where}",
         severity=level,
-        labels={"alertname": name, **{label: said(event, field) for label, field in _DAVIS_LABELS.items()}},
+        labels={
+            **tags(event.get("entity_tags")),
+            "alertname": name,
+            "host": host,
+            **{label: listed(event.get(field)) for label, field in _DAVIS_LABELS.items()},
+        },
         annotations={"description": said(event, "event.description"), "severity_raw": raw},
         starts_at=instant(event, now, "event.start"),
         ends_at=instant(event, now, "event.end") if status == "resolved" else None,
     )
+
+
+def _affected(event: dict[str, Any]) -> str:
+    """A problem has no host; it names its root cause, or what it affects, by one of two lists."""
+    entities = event.get("smartscape.affected_entities")
+    names = [said(part(entity), "name") for entity in entities[:50]] if type(entities) is list else []
+    return said(event, "root_cause_entity_name") or listed(event.get("affected_entity_names")) or listed(names)
 
 
 def _status(word: str) -> Status:

@@ -14,8 +14,27 @@ from app.sources.fields import graded, instant, joined, lower, said
 from app.sources.remapping import Places
 from app.sources.source import SourceSettings
 
-_GOOD = re.compile(r"\b(succeeded|recovery|recovered|exists?|resumed|running|ok)\b", re.IGNORECASE)
-_BAD = re.compile(r"\b(not|no|fail\w*|does)\b", re.IGNORECASE)
+# How monit says that a test failed, passed, saw a change or saw none: by the end of its words, but for a few (its event.c).
+_OUTCOME = re.compile(
+    r"(?:^|\s)(?:(?P<over>not changed|succeeded|recovery|recovered|resumed|running|ok|up|started|doesn't match)"
+    r"|start failed|failed|matched limit|matched|exceeded|detected|changed|match|error|down)$"
+)
+_ODD = {
+    "timeout": ("timeout", False),
+    "does not exist": ("existence", False),
+    "exists": ("existence", True),
+    "does exist": ("existence", False),
+    "exists not": ("existence", True),
+    "invalid type": ("type", False),
+    "process is a zombie": ("zombie", False),
+    "zombie check succeeded": ("zombie", True),
+    "zombie state changed": ("zombie", False),
+    "zombie state not changed": ("zombie", True),
+    "certificate changed": ("certificate validity", False),
+    "certificate not changed": ("certificate validity", True),
+    "program start changed": ("program", False),
+    "program start not changed": ("program", True),
+}
 
 
 class Monit(Dialect[SourceSettings]):
@@ -46,19 +65,20 @@ Without `repeat` monit says it once, and never again when that was lost.
     places: ClassVar[Places] = Places(("status", "event"), ("severity",))
 
     def events(self, message: dict[str, Any], settings: SourceSettings, now: Micros) -> Sequence[Event] | None:
-        """One service a message."""
+        """One test of one service a message: the first of two that passes again is not the end of the other."""
         fields = lower({name.lower().removeprefix("monit_"): value for name, value in message.items()})
         service, event, word = said(fields, "service"), said(fields, "event"), said(fields, "status")
         if not service or not (event or word):
             return None
-        over = status_of(word) == "resolved" if word else bool(_GOOD.search(event)) and not _BAD.search(event)
+        test, passed = _test(event)
+        over = status_of(word) == "resolved" if word else passed
         status: Status = "resolved" if over else "firing"
         host, how_bad = said(fields, "host"), said(fields, "severity")
         level, raw = graded(how_bad) if how_bad else ("error", "")
         about = f"{service} on {host}" if host else service
         told = Event(
             status=status,
-            key=joined(host, service),
+            key=joined(host, service, test) if test else joined(host, service),
             title=f"{about}: {event}" if event else about,
             severity=level,
             labels={"host": host, "service": service},
@@ -67,3 +87,15 @@ Without `repeat` monit says it once, and never again when that was lost.
             ends_at=instant(fields, now, "time") if over else None,
         )
         return (told,)
+
+
+def _test(event: str) -> tuple[str, bool]:
+    """Which test of a service this is, called the same when it fails and when it passes, and whether it passed.
+
+    Other words than monit's are no test; they are about the service as a whole.
+    """
+    words = event.lower()
+    if words in _ODD:
+        return _ODD[words]
+    outcome = _OUTCOME.search(words)
+    return (words[: outcome.start()], outcome["over"] is not None) if outcome else ("", False)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from app.clock import Micros
 from app.sources.dialect import Dialect
 from app.sources.event import Event, Severity
-from app.sources.fields import graded, instant, joined, said
+from app.sources.fields import graded, instant, joined, listed, said
 from app.sources.limits import links
 from app.sources.remapping import Places
 from app.sources.source import SourceSettings
@@ -54,7 +54,7 @@ down and up.
                 "alertname": name,
                 "type": said(message, "MONITORTYPE"),
                 "group": said(message, "MONITOR_GROUPNAME"),
-                "tags": said(message, "TAGS"),
+                "tags": listed(message.get("TAGS")),
             },
             annotations={
                 "description": said(message, "INCIDENT_REASON"),

@@ -100,7 +100,7 @@ def test_the_script_of_checkmk_sends_host_and_service(tmp_path):
 def test_the_script_of_monit_sends_the_word_it_is_called_with(tmp_path, word, status):
     environment = {"MONIT_HOST": "web-1", "MONIT_SERVICE": "nginx", "MONIT_EVENT": "Connection failed"}
     event = event_of("monit", sent(tmp_path, "monit/tocsin-notify", word, "critical", **environment))
-    assert (event.status, event.severity, event.key) == (status, "critical", "web-1/nginx")
+    assert (event.status, event.severity, event.key) == (status, "critical", "web-1/nginx/connection")
 
 
 def test_the_sender_of_netdatas_agent_names_only_fields_that_are_read():

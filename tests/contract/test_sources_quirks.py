@@ -27,6 +27,7 @@ PAIRS = (
     ("netdata", "cloud-nodes-unreachable.json", "cloud-nodes-reachable.json"),
     ("splunk", "detector-anomalous.json", "detector-manually-resolved.json"),
     ("monit", "failed.json", "succeeded-without-status.json"),
+    ("dynatrace", "davis-problem-open.json", "davis-problem-end.json"),
     ("uptimekuma", "down.json", "up.json"),
     ("healthchecks", "template-down.json", "json-variable-check-up.json"),
     ("pingdom", "down.json", "up.json"),
@@ -247,3 +248,66 @@ def test_a_time_without_a_zone_of_a_local_clock_is_not_believed():
         "payload": {"source": "h", "timestamp": "2026-07-25T17:05:00", "custom_details": {"alarm_id": 1, "name": "x"}}
     }
     assert one("netdata", body).starts_at is None
+
+
+@pytest.mark.parametrize(
+    ("failed", "passed"),
+    [
+        ("Connection failed", "Connection succeeded"),
+        ("Resource limit matched", "Resource limit succeeded"),
+        ("CPU usage matched limit", "CPU usage ok"),
+        ("Does not exist", "Exists"),
+        ("Does exist", "Exists not"),
+        ("Content match", "Content doesn't match"),
+        ("Checksum changed", "Checksum not changed"),
+        ("Invalid type", "Type succeeded"),
+        ("Data access error", "Data access succeeded"),
+        ("Timeout", "Timeout recovery"),
+        ("Link down", "Link up"),
+        ("Download bytes exceeded", "Download bytes ok"),
+        ("Upload errors detected", "Upload errors ok"),
+        ("Process is a zombie", "Zombie check succeeded"),
+        ("Program start failed", "Program started"),
+        ("Certificate validity failed", "Certificate not changed"),
+        ("odd", "OK"),
+    ],
+)
+def test_monits_words_for_one_test_of_a_service(failed, passed):
+    """The end has the key of its beginning, with the script's word and without it, and no other test has it."""
+    service = {"MONIT_HOST": "web-1", "MONIT_SERVICE": "nginx"}
+    begin, end = (one("monit", service | {"MONIT_EVENT": words}) for words in (failed, passed))
+    assert (begin.status, end.status, begin.key) == ("firing", "resolved", end.key)
+    told = one("monit", service | {"MONIT_EVENT": failed, "status": "resolved"})
+    assert (told.status, told.key) == ("resolved", begin.key)
+    assert one("monit", service | {"MONIT_EVENT": "ICMP succeeded"}).key != begin.key
+
+
+def test_one_test_of_monit_that_passes_leaves_the_others_of_its_service_burning():
+    burning, over = (
+        one("monit", (DATA / "monit" / name).read_bytes()) for name in ("failed.json", "succeeded-other-test.json")
+    )
+    assert (burning.status, over.status) == ("firing", "resolved")
+    assert burning.key != over.key
+
+
+@pytest.mark.parametrize(
+    ("fields", "title"),
+    [
+        ({"host.name": ["node-1"]}, "Low memory on node-1"),
+        ({"host.name": ["node-1", "node-2"], "root_cause_entity_name": "shop"}, "Low memory on node-1, node-2"),
+        ({"root_cause_entity_name": "shop", "affected_entity_names": ["a", "b"]}, "Low memory on shop"),
+        ({"affected_entity_names": ["a", "b"]}, "Low memory on a, b"),
+        ({"smartscape.affected_entities": [{"id": "1", "name": "checkout"}, None]}, "Low memory on checkout"),
+        ({"event.name": "Low memory on NODE-1", "host.name": "node-1"}, "Low memory on NODE-1"),
+        ({}, "Low memory"),
+    ],
+)
+def test_a_davis_event_says_in_words_where_it_is(fields, title):
+    event = one("dynatrace", {"event.id": "1", "event.name": "Low memory", "event.status": "ACTIVE", **fields})
+    assert event.title == title
+    assert not any(content.startswith("[") for content in event.labels.values())
+
+
+def test_tags_of_site24x7_are_words():
+    tagged = one("site24x7", {"MONITORNAME": "a", "STATUS": "DOWN", "TAGS": ["prod:eu", "shop"]})
+    assert tagged.labels["tags"] == "prod:eu, shop"
