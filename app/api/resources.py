@@ -30,7 +30,7 @@ from app.api.parameters import (
     position,
     seen_version,
 )
-from app.api.problems import NotFound, answers
+from app.api.problems import NotFound, answers, invalid
 from app.clock import iso
 from app.store import resources
 from app.store.database import Reading, Writing
@@ -119,10 +119,16 @@ async def history(view: Reading, kind: str, resource_id: int, after: int, limit:
     return [Revision(*row) for row in await view.conn.execute(question)]
 
 
+def _ready(tx: Writing, kind: Kind, document: Any, old: Resource | None) -> dict[str, Any]:
+    if not document.name.strip():
+        raise invalid("name", "must not be blank")
+    return dict(kind.ready(tx, document, old))
+
+
 async def create(tx: Writing, kind: Kind, document: Any, by: str) -> Made:
     """Adds a resource. Raises Invalid, Refused."""
     await resources.touch_config(tx)
-    ready = dict(kind.ready(tx, document, None))
+    ready = _ready(tx, kind, document, None)
     if kind.signed:
         ready["created_by"] = by
     await references.check(tx, references.references(kind.name, ready))
@@ -141,7 +147,7 @@ async def replace(tx: Writing, kind: Kind, resource_id: int, document: Any, by: 
     """Puts a document in the place of the version seen. Raises NotFound, Invalid, Refused."""
     await resources.touch_config(tx)
     old = await _seen(tx, kind, resource_id, seen)
-    ready = dict(kind.ready(tx, document, old))
+    ready = _ready(tx, kind, document, old)
     if kind.signed:
         ready["created_by"] = old.document["created_by"]
     await references.check(tx, references.references(kind.name, ready))

@@ -90,6 +90,18 @@ async def test_what_a_field_must_look_like_is_told_in_words(database: str) -> No
         assert not kind["detail"].endswith("..")
 
 
+async def test_nothing_is_called_by_a_blank(database: str) -> None:
+    """It would stand in a page as nothing at all."""
+    async with api(database) as asked:
+        made = await asked.admin.create("services", {"name": "checkout"})
+        for method, path, more in (
+            ("POST", "/services", {}),
+            ("PUT", f"/services/{made['id']}", {"headers": {"If-Match": '"1"'}}),
+        ):
+            problem = await asked.admin.refused(422, method, path, json={"name": " "}, **more)
+            assert problem["detail"] == "name: must not be blank."
+
+
 async def test_what_was_sent_is_not_repeated(database: str) -> None:
     """A value at the wrong place may be a secret."""
     async with api(database) as asked:
