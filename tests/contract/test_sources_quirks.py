@@ -22,6 +22,9 @@ PAIRS = (
     ("newrelic", "workflow-activated.json", "workflow-closed.json"),
     ("sentry", "metric-alert-critical.json", "metric-alert-resolved.json"),
     ("elastic", "connector-body-active.json", "connector-body-recovered.json"),
+    ("elastic", "connector-body-contained.json", "connector-body-no-longer-contained.json"),
+    ("elastic", "kibana-default-body-fired.json", "kibana-default-body-recovered.json"),
+    ("elastic", "keep-body-fired.json", "keep-body-recovered.json"),
     ("netdata", "agent-pagerduty-v2-critical.json", "agent-custom-clear.json"),
     ("netdata", "cloud-nested-critical.json", "cloud-nested-clear.json"),
     ("netdata", "cloud-nodes-unreachable.json", "cloud-nodes-reachable.json"),
@@ -311,3 +314,38 @@ def test_a_davis_event_says_in_words_where_it_is(fields, title):
 def test_tags_of_site24x7_are_words():
     tagged = one("site24x7", {"MONITORNAME": "a", "STATUS": "DOWN", "TAGS": ["prod:eu", "shop"]})
     assert tagged.labels["tags"] == "prod:eu, shop"
+
+
+@pytest.mark.parametrize(
+    ("active", "over"),
+    [
+        ({"action_group": "query matched"}, {"action_group": "recovered"}),
+        ({"alert": {"action_group": "fired"}}, {"alert": {"action_group": "recovered"}}),
+        ({"alert": {"actionGroupName": "Alert"}}, {"alert": {"actionGroupName": "Recovered"}}),
+        ({"kibana": {"alert": {"actionGroup": "fired"}}}, {"kibana": {"alert": {"actionGroup": "recovered"}}}),
+        ({"alert": {"status": "active"}}, {"alert": {"status": "recovered"}}),
+        ({"alertActionGroup": "default"}, {"alertActionGroup": "resolved"}),
+        ({"status": "firing"}, {"status": "resolved"}),
+        ({"state": "active"}, {"state": "recovered"}),
+    ],
+)
+def test_elastic_says_in_many_ways_that_an_alert_is_over(active, over):
+    rule = {"rule_id": "r", "rule_name": "High CPU", "alert_id": "host-1"}
+    begin, end = one("elastic", rule | active), one("elastic", rule | over)
+    assert (begin.status, end.status, begin.key, end.key) == ("firing", "resolved", "r/host-1", "r/host-1")
+
+
+@pytest.mark.parametrize(
+    "names", [("alertName", "alertId", "alertInstanceId"), ("alert_name", "alert_id", "alert_instance_id")]
+)
+def test_two_alerts_of_one_rule_of_an_older_kibana_are_two(names):
+    """There an alert's id was its rule's."""
+    first, second = (one("elastic", dict(zip(names, ("High CPU", "r", host), strict=True))) for host in ("a", "b"))
+    assert (first.title, second.title) == ("High CPU: a", "High CPU: b")
+    assert first.key != second.key
+
+
+def test_the_test_of_kibanas_xmatters_connector_pages_nobody():
+    body = {"signalId": "test-alert", "alertActionGroupName": "test-rule:test-alert", "ruleName": "Test Rule"}
+    assert one("elastic", body | {"date": "2026-07-25T17:00:00.000Z", "spaceId": "test-space"}).test
+    assert not one("elastic", body | {"signalId": "r:test-alert"}).test
