@@ -28,6 +28,9 @@ within it; a problem that really goes on is sent again afterwards."""
 HAND_GRACE = 5 * MINUTE
 """How long a problem that a person declared resolved may go on firing before it is a new alert."""
 
+RETRY = MINUTE
+"""The same for a firing that does not say when it began: longer than that it may be a new failure, of which there is no other word."""
+
 
 class Known(NamedTuple):
     """The last episode of a dedup key, as stored."""
@@ -92,7 +95,7 @@ def _firing_on_resolved(known: Known, event: Event, now: Micros) -> Change:
         return LATE_FIRING
     same_start = event.starts_at is not None and known.starts_at is not None and event.starts_at <= known.starts_at
     if known.resolved_by == "person":
-        if since_resolve <= HAND_GRACE and (same_start or event.starts_at is None):
+        if (same_start and since_resolve <= HAND_GRACE) or (event.starts_at is None and since_resolve <= RETRY):
             return LATE_FIRING
         return STILL_FIRING if same_start or event.starts_at is None else AGAIN
     if known.resolved_by == "expiry":

@@ -19,6 +19,8 @@ LATEST: Micros = 14 * MINUTE
 """No message is under way for longer."""
 PATIENCE: Micros = 5 * MINUTE
 """For how long what a person declared over may go on firing."""
+RETRIES: Micros = MINUTE
+"""The same where the sender says nothing of time: it may have failed anew, and says so once."""
 SILENCE: Micros = 10 * MINUTE
 """After so long without a word an alert ends, where it expires."""
 
@@ -81,7 +83,8 @@ class Heard:
             return
         over = event.starts_at is not None and (event.starts_at <= self._ended or event.starts_at < self._newest)
         news = event.starts_at is not None and event.starts_at > self._newest
-        if not self.open and not over and (news or now - self._by_hand > PATIENCE):
+        patience = RETRIES if event.starts_at is None else PATIENCE
+        if not self.open and not over and (news or now - self._by_hand > patience):
             self.open, self.opened, self.told, self._by_hand = True, self.opened + 1, 0, -HOUR
         self._newest = max(self._newest, event.starts_at or 0)
         if self.open:

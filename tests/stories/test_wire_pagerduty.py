@@ -85,6 +85,21 @@ async def test_a_trigger_without_a_key_is_given_one_and_its_retry_is_no_second_i
         assert [incident.state for incident in await story.incidents()] == ["resolved", "triggered", "triggered"]
 
 
+async def test_what_fails_again_after_a_person_resolved_it_pages_though_it_is_sent_once(database: str) -> None:
+    """A rerun that fails says so in the same words; only within a minute may it be the repeat of what was resolved."""
+    async with town(database) as story:
+        ana, sender = await _checkout(story)
+        await _posts(story, "/v2/enqueue", _event(sender, dedup_key="backup"))
+        await ana.is_paged("Disk full")
+        await story.resolves(await story.incident(), by="Ana")
+        await story.passes(seconds=30)
+        await _posts(story, "/v2/enqueue", _event(sender, dedup_key="backup"))
+        await ana.is_not_paged()
+        await story.passes(seconds=60)
+        await _posts(story, "/v2/enqueue", _event(sender, dedup_key="backup"))
+        await ana.is_paged("Disk full")
+
+
 async def test_version_1_and_the_nagios_plugin_speak_of_the_same_problems(database: str) -> None:
     async with town(database) as story:
         ana, sender = await _checkout(story)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.clock import MINUTE
-from app.dedup.lifecycle import HAND_GRACE, LATE, Known, decide
+from app.dedup.lifecycle import HAND_GRACE, LATE, RETRY, Known, decide
 from app.sources.event import Event
 
 NOW = 1_767_571_200_000_000
@@ -72,6 +72,20 @@ TABLE: list[tuple[str, Known | None, Event, str, str]] = [
         "resolved by a person, still firing later",
         ended("person", ended_at=None, resolved_at=NOW - HAND_GRACE - 1),
         firing(),
+        "open",
+        "still_firing",
+    ),
+    (
+        "resolved by a person, a retry without times",
+        ended("person", ended_at=None),
+        firing(None),
+        "nothing",
+        "late_firing",
+    ),
+    (
+        "resolved by a person, sent without times after that: it may be a new failure",
+        ended("person", ended_at=None, resolved_at=NOW - RETRY - 1),
+        firing(None),
         "open",
         "still_firing",
     ),
