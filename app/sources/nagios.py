@@ -38,7 +38,11 @@ _TYPES: dict[str, Status | None] = {
     "resolve": "resolved",
     "acknowledge": "acknowledged",
 }
-"""What a notification is for. Flapping, downtimes and the like neither open nor close anything."""
+"""What a notification is for. Flapping, downtimes and the like open nothing."""
+_QUIET_ENDS = frozenset(
+    {"flappingstop", "flappingend", "flappingdisabled", "downtimeend", "downtimecancelled", "downtimeremoved"}
+)
+"""The end of a time in which nothing was told, not even a recovery: with a good state it is one."""
 
 
 class Check(NamedTuple):
@@ -68,9 +72,12 @@ def status_of(seen: Check) -> Status | None:
     """What becomes of the problem; None when the notification is about something else."""
     # DOWNTIMESTART (HOST), FLAPPINGSTOP: the first word says it.
     kind = (seen.type.split() or [""])[0].lower()
+    good = seen.state.lower() in _GOOD
+    if kind in _QUIET_ENDS:
+        return "resolved" if good else None
     if kind and kind not in _TYPES:
         return None
-    if kind in ("", "problem", "custom", "trigger") and seen.state.lower() in _GOOD:
+    if good and kind in ("", "problem", "custom", "trigger"):
         return "resolved"
     return _TYPES[kind] if kind else "firing"
 

@@ -29,6 +29,9 @@ PAIRS = (
     ("netdata", "cloud-nested-critical.json", "cloud-nested-clear.json"),
     ("netdata", "cloud-nodes-unreachable.json", "cloud-nodes-reachable.json"),
     ("splunk", "detector-anomalous.json", "detector-manually-resolved.json"),
+    ("nagios", "command-service-problem.json", "flapping-stop-ok.json"),
+    ("icinga", "command-service-problem.json", "command-downtime-end-ok.json"),
+    ("checkmk", "service-problem.json", "service-downtime-cancelled-ok.json"),
     ("monit", "failed.json", "succeeded-without-status.json"),
     ("dynatrace", "davis-problem-open.json", "davis-problem-end.json"),
     ("uptimekuma", "down.json", "up.json"),
@@ -349,3 +352,16 @@ def test_the_test_of_kibanas_xmatters_connector_pages_nobody():
     body = {"signalId": "test-alert", "alertActionGroupName": "test-rule:test-alert", "ruleName": "Test Rule"}
     assert one("elastic", body | {"date": "2026-07-25T17:00:00.000Z", "spaceId": "test-space"}).test
     assert not one("elastic", body | {"signalId": "r:test-alert"}).test
+
+
+QUIET = ("FLAPPINGSTOP", "FLAPPINGEND", "FLAPPINGDISABLED", "DOWNTIMEEND", "DOWNTIMECANCELLED", "DOWNTIMEREMOVED")
+
+
+@pytest.mark.parametrize("kind", ["nagios", "icinga", "checkmk"])
+@pytest.mark.parametrize("what", ["FLAPPINGSTART", "DOWNTIMESTART", "ALERTHANDLER (OK)", *QUIET, "DOWNTIMEEND (HOST)"])
+def test_only_the_end_of_flapping_or_of_a_downtime_in_a_good_state_is_the_end_of_a_problem(kind, what):
+    """Nothing tells of a recovery within."""
+    for state, good in (("OK", True), ("UP", True), ("CRITICAL", False), ("DOWN", False), ("", False)):
+        told = read(kind, {"type": what, "notification_type": what, "host": "a", "state": state})
+        ends = good and what.split()[0] in QUIET
+        assert [event.status for event in told] == ["resolved"] * ends
