@@ -214,6 +214,10 @@ async def test_what_is_strange_loses_no_page_and_what_is_wrong_is_said_as_opsgen
             assert (await _does(story, sender, "POST", f"/large/{what}?identifierType=alias", long))["success"], what
         kept = [len(one["note"]) for one in await _reads(story, sender, "/large/notes?identifierType=alias")]
         assert kept == [10_000, 10_000, 10_000, len("assigned to nobody, whom Tocsin does not know"), 10_000, 10_000]
+        # Uptime Kuma's alias is the name of a monitor, as it was typed.
+        assert (await _does(story, sender, "POST", "", {"message": "Typed", "alias": " shop "}))["success"]
+        closed = await _does(story, sender, "POST", "/%20shop%20/close?identifierType=alias")
+        assert (await _reads(story, sender, f"/{closed['alertId']}"))["message"] == "Typed"
         # Unknown ones are answered the same; an alias that is closed unheard is an orphan, and pages nobody.
         assert (await _does(story, sender, "POST", "/99/close?identifierType=alias"))["success"]
         assert (await _does(story, sender, "POST", "/a%00b%FF/close?identifierType=alias", {"note": "\0"}))["success"]

@@ -192,7 +192,7 @@ class OpsgenieDoor:
 def _named(below: Sequence[str]) -> tuple[str, str]:
     """The identifier and the verb after it. A slash in an identifier may have come without its percent sign."""
     verb = below[-1] if len(below) > 1 and below[-1] in _VERBS else ""
-    return clean("/".join(below[:-1] if verb else below)), verb
+    return clean("/".join(below[:-1] if verb else below)).strip(), verb
 
 
 def _actor(inlet: Inlet, body: dict[str, Any]) -> str:
