@@ -94,10 +94,12 @@ async def test_the_life_of_an_alert_by_each_of_its_names(database: str) -> None:
         assert (await _reads(story, sender, f"{names[0]}/notes?order=asc&limit=1")) == [note]
         await _does(story, sender, "POST", "/1/unacknowledge?identifierType=tiny")
         await ana.is_paged("An example alert message")
+        await story.passes(seconds=1)
         until = iso(story.clock.now() + 10 * MINUTE + 700_000)
         await _does(story, sender, "POST", f"{names[0]}/snooze", {"endTime": until})
         alert = await _reads(story, sender, names[0])
         assert (alert["acknowledged"], alert["snoozed"], alert["snoozedUntil"]) == (True, True, until)
+        assert alert["updatedAt"] == iso(story.clock.now()) > alert["lastOccurredAt"]
         await story.passes(minutes=11)
         await ana.is_paged("An example alert message")
         kuma = json.loads((DATA / "requests" / "close-body-from-uptime-kuma.json").read_text())

@@ -219,7 +219,7 @@ def shown(row: Any, inlet: Inlet, now: Micros) -> dict[str, Any]:
         "count": max(1, times_seen(row)),
         "lastOccurredAt": iso(last_seen(row)),
         "createdAt": iso(row.first_seen_at),
-        "updatedAt": iso(max(last_seen(row), row.resolved_at or 0)),
+        "updatedAt": iso(max(last_seen(row), row.resolved_at or 0, row.acknowledged_at or 0)),
         "source": labels.get("source", ""),
         "owner": row.acknowledged_by or "" if held else "",
         "priority": _priority(row.severity, words.get("priority", "")),
