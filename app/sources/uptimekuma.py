@@ -31,6 +31,7 @@ class UptimeKuma(Dialect[SourceSettings]):
     setup: ClassVar[str] = """
 *Settings - Notifications - Setup notification*, type *Webhook*, post URL `{base}`, request body *Preset - application/json*, additional header
 `{"X-Tocsin-Key": "{key}"}`. Choose it in the monitors, and set *Resend notification* to a few checks: it does not try again by itself.
+A recovery within a maintenance of Uptime Kuma is never told: `expire_after_s`, somewhat more than two of these times, closes it too.
 """
     example: ClassVar[dict[str, Any]] = {
         "heartbeat": {"monitorID": 1, "status": 0, "msg": "test"},
