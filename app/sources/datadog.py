@@ -288,7 +288,7 @@ def _split(title: str) -> tuple[str, str, str, str]:
         return "", "", "", title
     priority, alone, beside, scope = match.groups("")
     transition = alone or beside
-    known = scope or _plain(transition) in _TRANSITIONS or transition.lower().endswith("recovered")
+    known = scope or _plain(transition) in _TRANSITIONS or _over(transition.lower())
     if transition and not known:
         return priority, "", "", title[title.index("[", match.end(1) + 1) :]
     return priority, transition, scope.strip(), title[match.end() :]
@@ -313,10 +313,15 @@ def _group(query: str) -> str:
     return clean(unquote_to_bytes(group[1].replace("+", " ")).decode("utf-8", "replace")) if group else ""
 
 
+def _over(word: str) -> bool:
+    """Also `Warn Recovered`, `Recovered from No Data` and `Alert Recovery`."""
+    return word in _RESOLVED or word.startswith("recovered") or word.endswith(("recovered", "recovery"))
+
+
 def _status(word: str, kind: str) -> Status:
     """An unknown transition fires. Without any, the type `success` is the only word for an end."""
     if word:
-        return "resolved" if word in _RESOLVED or word.endswith("recovered") else "firing"
+        return "resolved" if _over(word) else "firing"
     return "resolved" if kind == "success" else "firing"
 
 

@@ -44,6 +44,8 @@ class TestStatus:
             ("Recovered", "resolved"),
             ("RECOVERED", "resolved"),
             ("Warn Recovered", "resolved"),
+            ("Recovered from No Data", "resolved"),
+            ("Alert Recovery", "resolved"),
         ],
     )
     @pytest.mark.parametrize(
@@ -60,6 +62,7 @@ class TestStatus:
             ("[Triggered] x", "firing"),
             ("[P1] [Recovered on {host:a}] x", "resolved"),
             ("[OK] x", "resolved"),
+            ("[Recovered from No Data on {host:a}] x", "resolved"),
             ("[Alert] x", "firing"),
             ("[No Data on {host:a,env:b}] x", "firing"),
             ("[Strange] x", "firing"),

@@ -21,6 +21,7 @@ PAIRS = (
     ("azure", "resource-health-unavailable.json", "resource-health-available.json"),
     ("newrelic", "workflow-activated.json", "workflow-closed.json"),
     ("sentry", "metric-alert-critical.json", "metric-alert-resolved.json"),
+    ("datadog", "custom-no-data-derived.json", "custom-recovered-from-no-data-derived.json"),
     ("elastic", "connector-body-active.json", "connector-body-recovered.json"),
     ("elastic", "connector-body-contained.json", "connector-body-no-longer-contained.json"),
     ("elastic", "kibana-default-body-fired.json", "kibana-default-body-recovered.json"),
