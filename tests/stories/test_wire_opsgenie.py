@@ -179,6 +179,7 @@ async def test_searching_counting_and_pages(database: str) -> None:
         assert [one["alias"] for one in page["data"]] == ["b2", "b3"]
         assert "offset=4" in page["paging"]["next"]
         assert "description" not in page["data"][0]
+        assert "limit=100&" in (await _asks(story, sender, "GET", "?limit=2000")).json()["paging"]["first"]
         for wrong in ("?query=nonsense:%20x", "?query=(a", "?limit=0", "?sort=beauty", "?searchIdentifier=mine"):
             assert (await _asks(story, sender, "GET", wrong)).status_code == 422, wrong
         text = (Path(__file__).parents[2] / "docs" / "opsgenie.md").read_text()

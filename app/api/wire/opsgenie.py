@@ -146,7 +146,7 @@ class OpsgenieDoor:
                 return self.failed(call, 404, f"There are no {lacking[0]} here; docs/opsgenie.md lists what is.")
             return self.failed(call, 404, f"Alert with identifier [{identifier[:200]}] does not exist.")
         if verb == "notes":
-            limit, order = _whole(call, "limit", 100, 1, MAX_LIMIT), call.asked("order", "desc")
+            limit, order = _limit(call, MAX_LIMIT), call.asked("order", "desc")
             found = await self._world.store.read(known.notes, row.incident_id, limit, order)
             return Reply(200, {"data": found, "paging": {}, **self._about()}, JSON)
         if verb:
@@ -179,7 +179,7 @@ class OpsgenieDoor:
         return await asyncio.to_thread(known.searched, rows, inlet, test, self._world.clock.now())
 
     async def _list(self, inlet: Inlet, call: Call) -> Reply:
-        limit, offset = _whole(call, "limit", 20, 1, MAX_LIMIT), _whole(call, "offset", 0, 0, MAX_OFFSET)
+        limit, offset = _limit(call, 20), _whole(call, "offset", 0, 0, MAX_OFFSET)
         sort, order = call.asked("sort", "createdAt"), call.asked("order", "desc")
         if sort not in known.SORTS:
             raise Unprocessable("sort", f"sort must be one of {', '.join(sorted(known.SORTS))}")
@@ -199,6 +199,11 @@ def _actor(inlet: Inlet, body: dict[str, Any]) -> str:
     """Who did it: the person the sender names, by way of the integration."""
     person = one_line(said(body, "user"))[:200]
     return f"{person} ({inlet.name})" if person else inlet.name
+
+
+def _limit(call: Call, usual: int) -> int:
+    """What is asked for, but no more than there is on a page: who asks for thousands follows `next`."""
+    return min(_whole(call, "limit", usual, 1, 10**9), MAX_LIMIT)
 
 
 def _whole(call: Call, field: str, usual: int, least: int, most: int) -> int:
