@@ -107,7 +107,8 @@ def _now(facts: Facts, ahead: Sequence[Expected]) -> str:
 
 def _open(facts: Facts, ahead: Sequence[Expected]) -> str:
     begun = facts.incident.opened_at
-    if any(entry.kind == "undelivered" for entry in facts.timeline) and facts.incident.escalation == "exhausted":
+    ends = [entry.kind for entry in facts.timeline if entry.kind in ("undelivered", "policy_exhausted")]
+    if ends[-1:] == ["undelivered"] and facts.incident.escalation == "exhausted":
         return "Nobody has it and nobody could be reached: the policy has ended, and the console was told."
     if facts.incident.escalation == "exhausted":
         return "Nobody has it, and nobody else will be told: the policy has ended."

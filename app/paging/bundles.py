@@ -23,7 +23,6 @@ from app.paging.deliver import (
     ENDED,
     REMOVED,
     TRIED,
-    UNSENT,
     Desk,
     came_of,
     end_page,
@@ -35,11 +34,13 @@ from app.paging.deliver import (
     start_next_way,
     why_not_needed,
 )
+from app.paging.escalate import goes_on
 from app.paging.facts import facts_of
 from app.paging.gathering import gather, lock_people
+from app.paging.overtaken import Overtaken, overtaken, way_of
 from app.paging.render import BundleFacts, bundle_message
 from app.paging.retry import Awaits, Done, Failed, after_send
-from app.paging.tables import attempts, bundles, pages
+from app.paging.tables import UNSENT, attempts, bundles, pages
 from app.store import jobs
 from app.store.database import Reading, Writing
 
@@ -76,6 +77,7 @@ async def begin_bundle(tx: Writing, job: jobs.Job, desk: Desk) -> BundleTry | No
     tried = await _tries_so_far(tx, due)
     wanted = [page for page in due if needed(page, of[page.incident_id])]
     await _leave_out(tx, [page for page in due if page not in wanted], of)
+    wanted = await _not_overtaken(tx, wanted)
     if not wanted:
         await _end(tx, job, bundle.id, "not_needed")
         return None
@@ -131,6 +133,19 @@ async def _leave_out(tx: Writing, some: Sequence[Any], of: Mapping[int, Incident
         await end_page(tx, page.id, "not_needed", None, why_not_needed(of[page.incident_id]))
 
 
+async def _not_overtaken(tx: Writing, some: Sequence[Any]) -> list[Any]:
+    """Without what its person has been told meanwhile, and of pages that say the same only the first. What is being told waits."""
+    over = await overtaken(tx, some)
+    firsts: dict[tuple[Any, ...], Any] = {}
+    for page in some:
+        if page.id not in over and firsts.setdefault(way_of(page), page) is not page:
+            over[page.id] = Overtaken(firsts[way_of(page)].number, arrived=True)
+        if page.id in over and over[page.id].arrived:
+            await end_page(tx, page.id, "not_needed", None, over[page.id].why)
+    await gather(tx, [page for page in some if page.id in over and not over[page.id].arrived])
+    return list(firsts.values())
+
+
 async def _tries_so_far(tx: Writing, some: Sequence[Any]) -> dict[int, int]:
     """How many tries each page had, where any. One that has no outcome died with its process and becomes unknown."""
     of_these = attempts.c.page_id.in_([page.id for page in some])
@@ -175,6 +190,8 @@ async def record_bundle(tx: Writing, tried: BundleTry, outcome: Outcome) -> None
     if isinstance(following, Done | Awaits):
         if isinstance(following, Awaits):
             await jobs.add(tx, [receipt_job("bundle", tried.job.subject, following.until)])
+        failed = {page.incident_id for page in some if page.state in UNSENT and page.state != "waiting"}
+        await goes_on(tx, {incident_id: of[incident_id] for incident_id in failed})
         await tx.conn.execute(ENDED, [sent(page.id, outcome, tx.now) for page in some])
         await _end(tx, tried.job, tried.job.subject, "sent")
         return

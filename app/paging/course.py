@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy import case as when
 
 from app.clock import SECOND, Micros
@@ -167,14 +167,24 @@ def _told_last(incident: Incident) -> int | None:
 
 
 async def reached_anybody(view: Reading, incident: Incident) -> bool:
-    """Whether a page was sent since paging began anew."""
-    sent = select(func.count()).where(
+    """Whether a page was sent to somebody since paging began anew; the console, told as the last resort, is nobody."""
+    return await _has_pages(view, incident, ("sent",))
+
+
+async def repeats_itself(view: Reading, incident: Incident) -> bool:
+    """Whether a round has reached nobody yet, and goes on trying: another one would only plan the same pages again."""
+    return await _has_pages(view, incident, ("blocked", "quarantined")) and not await reached_anybody(view, incident)
+
+
+async def _has_pages(view: Reading, incident: Incident, states: tuple[str, ...]) -> bool:
+    there = select(func.count()).where(
         pages.c.incident_id == incident.id,
         pages.c.epoch == incident.epoch,
-        pages.c.state == "sent",
+        pages.c.state.in_(states),
         pages.c.level != ASKED,
+        or_(pages.c.person_id.is_not(None), pages.c.channel_id.is_not(None)),
     )
-    return bool((await view.conn.execute(sent)).scalar_one())
+    return bool((await view.conn.execute(there)).scalar_one())
 
 
 async def turns(

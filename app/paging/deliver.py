@@ -28,13 +28,14 @@ from app.notifiers.text import clean
 from app.paging import bundle_links, early_receipts, links, receipt_links
 from app.paging.bundle_links import BundleLink
 from app.paging.doors import NOTIFIER_FAILED, Doors, Shut
-from app.paging.escalate import deliver_job
+from app.paging.escalate import deliver_job, goes_on
 from app.paging.facts import Facts, facts_of
 from app.paging.gathering import gather, too_many
+from app.paging.overtaken import overtaken
 from app.paging.receipt_links import About, ReceiptLink
 from app.paging.retry import MAX_TRIES, Again, Awaits, Blocked, Done, Failed, after_send, outcome_name
 from app.paging.storm import Allowance
-from app.paging.tables import ASKED, attempts, pages
+from app.paging.tables import ASKED, UNSENT, attempts, pages
 from app.store import jobs
 from app.store.database import Writing
 
@@ -42,10 +43,10 @@ MAX_DETAIL = 500
 REMOVED = "this contact method was removed, or its person disabled, since the page was planned"
 NOTHING_STARTED = (None, "accepted", "delivered")
 """Outcomes of a page after which its person's next way was not started yet."""
-UNSENT = ("waiting", "blocked", "quarantined")
-"""States of pages that are tried, now or later."""
 BESIDE: Micros = 30 * SECOND
 """A page that waits longer than this for its provider starts its person's next way."""
+OVERTAKING: Micros = 2 * SECOND
+"""How long to look away while another page by the same way is being sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,8 @@ class Try:
     message: Message
     due_at: Micros
     person_id: int | None = None
+    failed: bool = False
+    """The page counts as failed by now, and everything that follows from that was done."""
 
 
 # Made once: making a statement costs more than running it, and these run for each page.
@@ -144,6 +147,13 @@ async def begin(tx: Writing, job: jobs.Job, desk: Desk) -> Try | None:
         await end_page(tx, page.id, "failed", "unknown", f"given up: what came of {tries} tries could not be written")
         await jobs.finish(tx, job)
         return None
+    if (other := (await overtaken(tx, [page])).get(page.id)) is not None:
+        if other.arrived:
+            await end_page(tx, page.id, "not_needed", None, other.why)
+            await jobs.finish(tx, job)
+        else:
+            await jobs.put_back(tx, job, tx.now + OVERTAKING)
+        return None
     facts = await facts_of(tx, [page], [incident])
     address = facts.address(page)
     if address is None:
@@ -163,7 +173,18 @@ async def begin(tx: Writing, job: jobs.Job, desk: Desk) -> Try | None:
         await jobs.put_back(tx, job, shut.until)
         return None
     ready = desk.message(facts, page, incident, plain=plain)
-    tried = Try(job, page.id, tx.new_id(), tries + 1, page.notifier, address, ready, page.due_at, page.person_id)
+    tried = Try(
+        job=job,
+        page_id=page.id,
+        attempt_id=tx.new_id(),
+        number=tries + 1,
+        notifier=page.notifier,
+        address=address,
+        message=ready,
+        due_at=page.due_at,
+        person_id=page.person_id,
+        failed=page.state != "waiting",
+    )
     await tx.conn.execute(BEGUN, begun(tried, tx.now))
     return tried
 
@@ -236,6 +257,8 @@ async def record(tx: Writing, tried: Try, outcome: Outcome) -> None:
         outcome = await early_receipts.known(tx, tried.attempt_id, outcome)
     following = after_send(outcome, tried.number, tx.now, tx.ids.chance())
     if isinstance(following, Done | Awaits):
+        if tried.failed:
+            await goes_on(tx, await ledger.load(tx, [tried.job.subject], lock=True))
         # Most pages: nothing is read again, and nobody waits for the incident.
         await jobs.finish(tx, tried.job)
         if isinstance(following, Awaits):

@@ -17,6 +17,7 @@ from app.notifiers.notifier import Outcome
 from app.paging.deliver import BEGUN, ENDED, TRIED, Desk, Try, begun, came_of, needed, sent, set_aside
 from app.paging.facts import facts_of
 from app.paging.gathering import gather, too_many
+from app.paging.overtaken import overtaken, way_of
 from app.paging.retry import Done, after_send
 from app.paging.tables import pages
 from app.paging.together import Alone
@@ -33,11 +34,13 @@ async def begin_all(tx: Writing, claimed: Sequence[Job], desk: Desk) -> list[Try
     held = await jobs.still_held(tx, [job for job in claimed if job.fence == 1])
     wanted = [held[job.id].payload["page"] for job in claimed if job.id in held]
     found = {page.id: page for page in await tx.conn.execute(_PAGES, {"ids": wanted})}
-    plain = {
-        job.id: page
-        for job in held.values()
-        if (page := found.get(job.payload["page"])) and needed(page, incidents[page.incident_id])
-    }
+    over = await overtaken(tx, found.values())
+    firsts: dict[tuple[Any, ...], tuple[int, Any]] = {}
+    for job in held.values():
+        page = found.get(job.payload["page"])
+        if page is not None and page.id not in over and needed(page, incidents[page.incident_id]):
+            firsts.setdefault(way_of(page), (job.id, page))
+    plain = dict(firsts.values())
     facts = await facts_of(tx, list(plain.values()), incidents.values())
     gathered = await _gather(
         tx, {job_id: page for job_id, page in plain.items() if facts.address(page)}, held, incidents, desk
@@ -82,7 +85,9 @@ async def _gather(
 
 async def record_all(tx: Writing, tried: Sequence[tuple[Try, Outcome]]) -> list[Alone | None]:
     """Writes what came of tries after which nothing follows, and finishes their jobs."""
-    done = [one for one in tried if isinstance(after_send(one[1], one[0].number, tx.now, 0), Done)]
+    done = [
+        one for one in tried if not one[0].failed and isinstance(after_send(one[1], one[0].number, tx.now, 0), Done)
+    ]
     held = await jobs.still_held(tx, [one.job for one, _ in done])
     plain = [(one, outcome) for one, outcome in done if one.job.id in held]
     if plain:

@@ -2,18 +2,21 @@
 
 The job stays one row for the whole escalation: after each level it is put back, due when the next level is to be told.
 A level's timer starts when the first try to send one of its pages started, not when it was planned, so that a stall of
-ours never makes levels follow each other faster than the policy says.
+ours never makes levels follow each other faster than the policy says. A round in which nobody was reached is not repeated
+while its pages are still tried: they are the repeat, and when one of them comes through the policy goes on.
 
 Where the policy has ended and nothing of it could be sent, its fallback is told, once, as if it were a level after the last:
 
     running ── a page was sent ─────────────────> exhausted
        └────── none, and there is a fallback ──> fallback ── a page was sent ──> exhausted
-       └────── none, nor a fallback ──┐              └────── none ──> exhausted and undelivered: the console is told
-                                      └───────────────────────────────────────────^
+       ^ └──── none, nor a fallback ──┐              └────── none ──> exhausted and undelivered: the console is told
+       │                              └───────────────────────────────────────────^   │
+       └───────────────────── a page that was tried on came through ──────────────────┘
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +27,7 @@ from app.incidents import ledger, turn
 from app.incidents.incident import Entry, Incident, begin_anew, keep_quiet, unquiet
 from app.paging import joint
 from app.paging.course import (
+    DELAY_S,
     NOTHING,
     Rules,
     ends_at,
@@ -31,6 +35,7 @@ from app.paging.course import (
     follows_another,
     last_told,
     reached_anybody,
+    repeats_itself,
     rules_of,
     turns,
 )
@@ -125,6 +130,22 @@ async def _mark_late(tx: Writing, incident: Incident, late: Micros) -> None:
     await tx.conn.execute(update(pages).where(*planned_now).values(due_at=pages.c.due_at - late))
 
 
+async def goes_on(tx: Writing, some: Mapping[int, Incident]) -> None:
+    """A page came through that counts as failed: where a policy has ended and had reached nobody, it goes on with its next round.
+
+    Asked before that page is called sent. The incidents are locked; they are saved.
+    """
+    for incident in some.values():
+        if (incident.state, incident.escalation) != ("triggered", "exhausted") or await reached_anybody(tx, incident):
+            continue
+        at = tx.now + (incident.told_s or DELAY_S) * SECOND
+        incident.escalation = "running"
+        said = f"a page came through after all: the policy goes on at {spoken(at)}"
+        await ledger.record(tx, [(incident.id, Entry("policy_goes_on", "tocsin", said))])
+        await ledger.save(tx, [incident])
+        await jobs.add(tx, [jobs.NewJob("escalate", incident.id, at, {"epoch": incident.epoch}, rank=turn.REPEAT)])
+
+
 async def _by_another(tx: Writing, job: jobs.Job, incident: Incident, rules: Rules) -> Escalated:
     """Another policy is followed than before: from its first level."""
     name = rules.policy.name if rules.policy else "no policy"
@@ -187,6 +208,8 @@ async def _tell(tx: Writing, job: jobs.Job, incident: Incident, rules: Rules, le
     claimed: list[jobs.Job] = []
     have = await joint.have_it(tx, incident)
     told = await turns(tx, rules, Position(incident.level, incident.round), have)
+    if told and told[0].position.round > incident.round and await repeats_itself(tx, incident):
+        told = []
     for each in told:
         incident.level, incident.round = each.position.level, each.position.round
         incident.policy_id, incident.policy_version = rules.id, rules.version

@@ -19,14 +19,12 @@ from app.incidents import ledger, respond
 from app.incidents.incident import Entry, Incident
 from app.incidents.respond import NoSuchIncident
 from app.incidents.tables import responders
-from app.paging.tables import pages
+from app.paging.tables import UNSENT, pages
 from app.people.active import active
 from app.store.database import Reading, Writing
 from app.store.resources import Refused
 
 _C = responders.c
-_UNSENT = ("waiting", "blocked", "quarantined")
-"""States of pages that are still tried."""
 
 
 async def ask_all(tx: Writing, incident: Incident, people: Mapping[int, str]) -> None:
@@ -115,7 +113,7 @@ async def _one_has_it(tx: Writing, incident: Incident, asked: Sequence[Any], act
 
 async def end_pages(tx: Writing, incident: Incident, person_id: int, why: str, *, level: int | None = None) -> None:
     """Pages of one person that are still to be sent are not needed any more."""
-    which = [pages.c.incident_id == incident.id, pages.c.person_id == person_id, pages.c.state.in_(_UNSENT)]
+    which = [pages.c.incident_id == incident.id, pages.c.person_id == person_id, pages.c.state.in_(UNSENT)]
     which += [] if level is None else [pages.c.level == level]
     await tx.conn.execute(update(pages).where(*which).values(state="not_needed", detail=why, done_at=tx.now))
 

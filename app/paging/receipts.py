@@ -16,10 +16,11 @@ from app.incidents import ledger, turn
 from app.incidents.incident import Incident
 from app.notifiers.text import clean
 from app.paging import early_receipts
-from app.paging.deliver import MAX_DETAIL, UNSENT, say, start_next_way
+from app.paging.deliver import MAX_DETAIL, say, start_next_way
+from app.paging.escalate import goes_on
 from app.paging.receipt_links import ReceiptLink
 from app.paging.retry import RECEIPT_WITHIN
-from app.paging.tables import attempts, pages
+from app.paging.tables import UNSENT, attempts, pages
 from app.store import jobs
 from app.store.database import Reading, Writing
 
@@ -43,6 +44,8 @@ async def receive(tx: Writing, link: ReceiptLink, receipt: Receipt, detail: str)
             case "delivered" | "failed" if page.state in UNSENT:
                 await early_receipts.note(tx, page.id, why if receipt == "failed" else "")
             case "delivered" if (page.state, page.outcome) == ("sent", "accepted") or page.outcome == _MISSING:
+                if page.outcome == _MISSING:
+                    await goes_on(tx, {page.incident_id: of[page.incident_id]})
                 await _write(tx, page, tx.now, state="sent", outcome="delivered", detail="")
             case "failed" if page.state == "sent" or page.outcome == _MISSING:
                 await _write(tx, page, tx.now, state="failed", outcome="refused", detail=why)

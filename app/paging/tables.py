@@ -8,6 +8,8 @@ from app.store.metadata import Document, Id, Instant, metadata
 
 ASKED = -1
 """As which level the pages of somebody are written who was asked to join."""
+UNSENT = ("waiting", "blocked", "quarantined")
+"""States of pages that are tried, now or later."""
 
 bundles = Table(
     "bundles",

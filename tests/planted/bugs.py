@@ -276,6 +276,32 @@ DELIVERY = (
         tests=("tests/stories/test_provider_trouble.py",),
     ),
     Bug(
+        "all that waited for a provider goes out when it is back",
+        "app/paging/deliver.py",
+        "    if (other := (await overtaken(tx, [page])).get(page.id)) is not None:\n",
+        "    if (other := (await overtaken(tx, [])).get(page.id)) is not None:\n",
+    ),
+    Bug(
+        "a page that is being told by another is told beside it",
+        "app/paging/deliver.py",
+        "            await jobs.put_back(tx, job, tx.now + OVERTAKING)\n        return None\n",
+        "            pass\n        if other.arrived:\n            return None\n",
+        tests=("tests/stories/test_provider_back.py",),
+    ),
+    Bug(
+        "rounds that reach nobody are used up at once",
+        "app/paging/escalate.py",
+        "    if told and told[0].position.round > incident.round and await repeats_itself(tx, incident):\n",
+        "    if False:\n",
+        tests=("tests/stories/test_provider_back.py",),
+    ),
+    Bug(
+        "a policy that had reached nobody does not go on when a page comes through",
+        "app/paging/deliver.py",
+        "        if tried.failed:\n",
+        "        if False:\n",
+    ),
+    Bug(
         "a refusal does not start the next way",
         "app/paging/deliver.py",
         '            await say(tx, page, "page_failed", reason)\n'

@@ -35,6 +35,8 @@ class PageRules:
     """By job and page: the try that is under way, and until when its worker holds the job."""
     ended: set[int] = field(default_factory=set)
     """Tries whose outcome is written."""
+    arrived: dict[int, float] = field(default_factory=dict)
+    """When that was."""
     lost: set[int] = field(default_factory=set)
     """Pages that count as failed for what follows."""
     over: dict[int, str] = field(default_factory=dict)
@@ -96,6 +98,7 @@ class PageRules:
     def outcome(self, attempt: int) -> None:
         """I2: what did not arrive is followed at once by the person's next way, else by the next level."""
         self.ended.add(attempt)
+        self.arrived[attempt] = self.eyes.time()
         row = self.eyes.rows(
             "SELECT a.outcome, p.id, p.state, a.number FROM attempts a JOIN pages p ON p.id = a.page_id JOIN incidents i ON i.id = p.incident_id "
             "WHERE a.id = ? AND i.state = 'triggered' AND i.epoch = p.epoch AND a.number = "
@@ -192,6 +195,20 @@ class PageRules:
         taken = notifier == sink.KIND or f"tocsin-{page}" in self.eyes.book.answered_yes
         if state == "sent" and (outcome not in _SENT or not taken):
             self.eyes.broken(f"page {page} is called sent ({outcome}), and no provider ever took it")
+        if state == "sent":
+            self._goes_on(page, incident)
+
+    def _goes_on(self, page: int, incident: int) -> None:
+        """A policy that is over without having reached anybody goes on when one of its pages comes through after all."""
+        over = self.eyes.rows(
+            "SELECT (SELECT kind FROM timeline WHERE incident_id = i.id AND kind IN "
+            "('undelivered', 'policy_exhausted', 'policy_goes_on') ORDER BY id DESC LIMIT 1) FROM incidents i "
+            "JOIN pages p ON p.id = ? AND p.epoch = i.epoch AND coalesce(p.person_id, p.channel_id) IS NOT NULL "
+            "WHERE i.id = ? AND p.level >= 0 AND i.state = 'triggered' AND i.escalation = 'exhausted'",
+            page, incident,
+        )  # fmt: skip
+        if over == [("undelivered",)]:
+            self.eyes.broken(f"page {page} came through, and the policy of incident {incident} does not go on")
 
     def _may_change(self, page: int, known: str, state: str, outcome: str) -> bool:
         """Only a receipt, or its absence, changes how a page ended; one that comes late puts it right."""
@@ -237,6 +254,7 @@ class PageRules:
         _, shut_at = self.eyes.book.shut.get(call.to, (0, math.inf))
         if shut_at <= begun:
             self.eyes.broken(f"page {page} was begun for {call.to} after that had been removed")
+        self._news(page, rows[-1][0])
         unknown = sum(outcome == "unknown" for _, outcome in rows)
         # A try that is under way, or that a dead process left, is not counted yet; the last one is this call's own.
         unended = sum(outcome is None for _, outcome in rows[:-1])
@@ -244,3 +262,17 @@ class PageRules:
             self.eyes.broken(
                 f"page {page} came {self.eyes.book.deliveries[call.page]} times with {unknown} unknown outcomes"
             )
+
+    def _news(self, page: int, attempt: int) -> None:
+        """Nobody is told late by one way what they have been told by it since that was to be told."""
+        others = self.eyes.rows(
+            "SELECT o.number, a.id FROM pages p JOIN pages o ON o.incident_id = p.incident_id AND o.epoch = p.epoch "
+            "AND o.method_id = p.method_id AND o.id <> p.id AND coalesce(o.person_id, o.channel_id) = "
+            "coalesce(p.person_id, p.channel_id) JOIN attempts mine ON mine.id = ? AND mine.started_at > p.due_at + ? "
+            "JOIN attempts a ON a.page_id = o.id AND a.started_at BETWEEN p.due_at AND mine.started_at "
+            "WHERE p.id = ? AND p.level >= 0 AND o.level >= 0 AND o.state = 'sent' AND a.outcome IN ('delivered', 'accepted')",
+            attempt, SECOND, page,
+        )  # fmt: skip
+        for number, other in others:
+            if self.arrived.get(other, math.inf) < self.begun[attempt]:
+                self.eyes.broken(f"page {page} was begun though page {number} had told the same by the same way")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
-from sqlalchemy import text
+import pytest
+from sqlalchemy import insert, select, text
 
-from app.clock import SECOND
+from app.clock import HOUR, SECOND
 from app.incidents import respond
 from app.notifiers.notifier import Accepted, Outcome, Refused
 from app.notifiers.registry import build
 from app.paging.deliver import Desk, LinkMaker, Try, begin, record
 from app.paging.deliveries import begin_all, record_all
 from app.paging.doors import Doors
-from app.paging.escalate import escalate
+from app.paging.escalate import deliver_job, escalate
 from app.paging.storm import Allowance
+from app.paging.tables import attempts, pages
 from app.paging.together import Alone
 from app.routing.quieting import Quieting
 from app.store import jobs
@@ -140,3 +143,46 @@ async def test_a_page_tried_before_is_begun_by_itself_and_counts_its_tries(datab
         again = [job for job in await story.store.write(jobs.claim, 10, LEASE) if job.kind == "deliver"]
         assert all(isinstance(answer, Alone) for answer in await story.store.write(begin_all, again, DESK))
         assert [one.number for one in await _begun(story, again)] == [2, 2, 2]
+
+
+@pytest.mark.parametrize(("began_h", "begun"), [(0, Alone), (1, Try)])
+async def test_among_many_a_page_that_another_has_overtaken_is_not_begun(
+    database: str, began_h: int, begun: type
+) -> None:
+    """Ana was told of the second incident after that page was due; or an hour ahead, before a clock was put back."""
+    async with planned(database, 3) as (story, claimed):
+        story.clock.move_to(story.clock.now() + 5 * SECOND)
+        other = await story.store.write(_another, claimed[1], "sent")
+        began = {"page_id": other, "number": 1, "started_at": story.clock.now() + began_h * HOUR, "outcome": "accepted"}
+        await story.store.write(lambda tx: tx.conn.execute(insert(attempts).values(id=tx.new_id(), **began)))
+        answers = await story.store.write(begin_all, claimed, DESK)
+        assert [type(answer) for answer in answers] == [Try, begun, Try]
+        if begun is Alone:
+            assert await story.store.write(begin, claimed[1], DESK) is None
+            (ended,) = await story.rows("SELECT detail FROM pages WHERE state = 'not_needed'")
+            assert ended.detail == "page 2 had told the same by the same way before this one could be sent"
+
+
+async def test_of_two_among_many_that_say_the_same_one_is_begun(database: str) -> None:
+    async with planned(database, 2) as (story, claimed):
+        other = await story.store.write(_another, claimed[0], "waiting")
+        job = deliver_job(claimed[0].subject, other, story.clock.now())
+        again = await story.store.write(jobs.add_claimed, [job], LEASE)
+        answers = await story.store.write(begin_all, [*claimed, *again], DESK)
+        assert [type(answer) for answer in answers] == [Try, Try, Alone]
+
+
+async def _another(tx: Writing, job: Job, state: str) -> int:
+    """A second page that says the same."""
+    (page,) = await tx.conn.execute(select(pages).where(pages.c.id == job.payload["page"]))
+    other = {**page._mapping, "id": tx.new_id(), "number": 2, "state": state}
+    await tx.conn.execute(insert(pages).values(other))
+    return int(other["id"])
+
+
+async def test_what_comes_through_after_it_counted_as_failed_is_recorded_by_itself(database: str) -> None:
+    """Because its policy may have to go on."""
+    async with planned(database, 2) as (story, claimed):
+        first, second = await _begun(story, claimed)
+        done: list[tuple[Try, Outcome]] = [(replace(first, failed=True), Accepted()), (second, Accepted())]
+        assert [type(one) for one in await story.store.write(record_all, done)] == [Alone, type(None)]

@@ -94,6 +94,23 @@ async def test_without_a_receipt_the_next_way_is_used_and_one_that_comes_late_pu
         await ben.is_not_paged()
 
 
+async def test_a_policy_that_had_reached_nobody_goes_on_when_the_only_receipt_comes_late(database: str) -> None:
+    async with town(database) as story:
+        address = {"url": story.provider.url("/gateway"), "receipts": True}
+        ana = await story.person("Ana", contact_methods=[{"id": "gateway", "kind": "webhook", "address": address}])
+        service = await story.service("checkout", await story.policy([[ana]], delay_s=300))
+        alerts = await story.integration("alertmanager", service)
+        await alerts.fires("DiskFull")
+        await story.passes(70)
+        assert [error["event"] for error in story.errors] == ["incident_undelivered"]
+        story.errors.clear()
+        for _ in range(2):
+            assert await says(story, receipt_path(story), state="delivered") == 204
+        await story.passes(minutes=6)
+        kinds = [row.kind for row in await story.rows("SELECT kind FROM timeline ORDER BY id")]
+        assert kinds[-3:] == ["undelivered", "policy_goes_on", "policy_exhausted"]
+
+
 @pytest.mark.parametrize("place", [0, 1])
 async def test_the_requests_of_the_documents_are_understood(database: str, place: int) -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "delivery.md").read_text("utf-8")
