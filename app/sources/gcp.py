@@ -1,14 +1,16 @@
-"""Google Cloud Monitoring: the webhook notification channel, versions 1.1 and 1.2."""
+"""Google Cloud Monitoring: the webhook notification channel, versions 1.1 and 1.2, and the same by a push of Pub/Sub."""
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from app.clock import Micros
 from app.sources import severity
+from app.sources.decode import Document, decode
 from app.sources.dialect import Dialect
-from app.sources.event import Event, Severity, Status
+from app.sources.event import Event, Received, Severity, Status
 from app.sources.fields import graded, instant, joined, part, said
 from app.sources.limits import links, text
 from app.sources.remapping import Places
@@ -25,6 +27,8 @@ class Gcp(Dialect[SourceSettings]):
     setup: ClassVar[str] = """
 *Monitoring - Alerting - Edit notification channels - Webhooks - Add*: endpoint URL `{base}`, basic authentication with any user and
 the password `{key}`. Choose the channel in the policies, and *Notify on incident closure*.
+
+Or a channel of type *Pub/Sub*, which tries for days: give its topic a push subscription to `{url}`, without authentication.
 """
     example: ClassVar[dict[str, Any]] = {
         "version": "1.2",
@@ -38,6 +42,18 @@ the password `{key}`. Choose the channel in the policies, and *Notify on inciden
     }
     expected: ClassVar[str] = "`incident` was expected"
     places: ClassVar[Places] = Places(("incident.state",), ("incident.severity",))
+
+    def decoded(self, received: Received) -> Document:
+        """As JSON, also out of the message of a push subscription."""
+        pushed = decode(received.body)
+        try:
+            inner = b64decode(said(part(pushed.value, "message"), "data"), validate=True)
+        except ValueError:
+            return pushed
+        if not inner:
+            return pushed
+        told = decode(inner)
+        return Document(told.value, told.scrubbed or pushed.scrubbed)
 
     def events(self, message: dict[str, Any], settings: SourceSettings, now: Micros) -> Sequence[Event] | None:
         """One incident a message."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.sources.event import Received
+from app.sources.event import Received, Unreadable
 from app.sources.registry import SOURCES
 
 DATA = Path(__file__).parent.parent / "data"
@@ -19,6 +19,7 @@ PAIRS = (
     ("sns", "eventbridge-health.json", "eventbridge-health-closed.json"),
     ("azure", "service-health-active.json", "service-health-resolved.json"),
     ("azure", "resource-health-unavailable.json", "resource-health-available.json"),
+    ("gcp", "pubsub-open.json", "pubsub-closed.json"),
     ("newrelic", "workflow-activated.json", "workflow-closed.json"),
     ("sentry", "metric-alert-critical.json", "metric-alert-resolved.json"),
     ("datadog", "custom-no-data-derived.json", "custom-recovered-from-no-data-derived.json"),
@@ -366,3 +367,13 @@ def test_only_the_end_of_flapping_or_of_a_downtime_in_a_good_state_is_the_end_of
         told = read(kind, {"type": what, "notification_type": what, "host": "a", "state": state})
         ends = good and what.split()[0] in QUIET
         assert [event.status for event in told] == ["resolved"] * ends
+
+
+@pytest.mark.parametrize("data", ["", "no base64", "bm8ganNvbg==", "W10=", "e30=", "Ä", 5, None, {}])
+def test_what_pubsub_pushes_and_is_no_incident_is_refused_and_not_lost(data):
+    with pytest.raises(Unreadable):
+        read("gcp", {"message": {"data": data, "messageId": "1"}, "subscription": "s"})
+
+
+def test_an_incident_beside_a_message_is_read_as_it_is():
+    assert one("gcp", {"incident": {"incident_id": "1", "state": "open"}, "message": {"data": ""}}).key == "1"
