@@ -243,6 +243,9 @@ async def test_what_is_strange_loses_no_page_and_what_is_wrong_is_said_as_opsgen
             answer = await _asks(story, sender, method, path, body)
             assert answer.status_code == status, (path, answer.text)
             assert set(answer.json()) >= {"message", "took", "requestId"}
+        for path in ("/v2/heartbeats/nightly/ping", "/v2/schedules"):
+            answer = await story.web.get(path, headers={"authorization": f"GenieKey {sender.key}"})
+            assert (answer.status_code, "are not here" in answer.json()["message"]) == (404, True)
         answer = await story.web.get("/v2/alerts", headers={"authorization": "GenieKey nobody's"})
         assert (answer.status_code, "message" in answer.json()) == (401, True)
         assert (await story.rows("SELECT count(*) AS many FROM unparsed"))[0].many == 2

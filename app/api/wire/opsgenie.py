@@ -32,6 +32,10 @@ MAX_LIMIT = 100
 MAX_OFFSET = 20_000
 _LACKING = frozenset({"attachments", "logs", "recipients", "saved-searches"})
 """What Opsgenie has of an alert, or beside it, and Tocsin has not."""
+_OTHERS = frozenset(
+    {"account", "escalations", "heartbeats", "integrations", "logs", "policies", "schedules", "teams", "users"}
+)
+"""Opsgenie's other APIs."""
 _VERBS = frozenset(verb for _, verb in VERBS if verb)
 
 
@@ -46,13 +50,17 @@ class OpsgenieDoor:
 
     def claims(self, path: Sequence[str]) -> bool:
         """See Door."""
-        return any(tuple(path[: len(root)]) == root for root in ROOTS)
+        return any(tuple(path[: len(root)]) == root for root in ROOTS) or _other(path) in _OTHERS
 
     async def answer(self, call: Call) -> Reply:
         """See Door."""
         inlet = await self._intake.inlet(self.kind, call.key)
         if inlet is None:
             return self.failed(call, 401, "Could not authenticate: the key opens no integration of the kind opsgenie.")
+        if _other(call.path) in _OTHERS:
+            return self.failed(
+                call, 404, f"Opsgenie's {_other(call.path)} are not here; docs/opsgenie.md lists what is."
+            )
         below = call.path[call.path.index("alerts") + 1 :]
         try:
             if call.method == "GET":
@@ -187,6 +195,10 @@ class OpsgenieDoor:
         pages = _paging(call, self._world.base_url, limit, offset, len(found))
         shown_here = [known.brief(one) for one in found[offset : offset + limit]]
         return Reply(200, {"data": shown_here, "paging": pages, **self._about()}, JSON)
+
+
+def _other(path: Sequence[str]) -> str:
+    return path[1] if len(path) > 1 and path[0] == "v2" else ""
 
 
 def _named(below: Sequence[str]) -> tuple[str, str]:
