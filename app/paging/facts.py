@@ -1,12 +1,14 @@
-"""What pages need of the configuration when they are sent: where they go, and what they say. As it is now: an edit counts."""
+"""What pages need when they are sent: where they go, and what they say. The configuration as it is now: an edit counts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 import structlog
+from sqlalchemy import bindparam, text
 
 from app.clock import Micros
 from app.incidents.incident import Incident
@@ -28,6 +30,8 @@ class Facts:
     people: dict[int, resources.Resource]
     channels: dict[int, resources.Resource]
     services: dict[int, resources.Resource]
+    links: dict[int, str]
+    """By incident: what the alert that opened it links to, as it is stored."""
 
     def address(self, page: Any) -> dict[str, Any] | None:
         """Where a page goes; None when its contact method, or its person, is gone."""
@@ -66,10 +70,21 @@ class Facts:
         if plain:
             return minimal(told, incident, self.now)
         try:
-            return message(told, incident, self.now)
+            return message(replace(told, links=self._links(incident)), incident, self.now)
         except Exception:  # whatever is wrong with the words, the page goes out, plainer
             log.exception("page_not_rendered", page=page.id, incident=incident.id)
             return minimal(told, incident, self.now)
+
+    def _links(self, incident: Incident) -> tuple[tuple[str, str], ...]:
+        """The runbook first."""
+        found = [(str(label), str(url)) for label, url in orjson.loads(self.links.get(incident.id) or "[]")]
+        return tuple(sorted(found, key=lambda link: link[0].lower() != "runbook"))
+
+
+_LINKS = text(
+    "SELECT i.id, (SELECT a.links FROM alerts a WHERE a.incident_id = i.id ORDER BY a.id LIMIT 1) FROM incidents i "
+    "WHERE i.id IN :ids"
+).bindparams(bindparam("ids", expanding=True))
 
 
 async def facts_of(view: Reading, some: Sequence[Any], incidents: Iterable[Incident]) -> Facts:
@@ -77,4 +92,7 @@ async def facts_of(view: Reading, some: Sequence[Any], incidents: Iterable[Incid
     people = await resources.load(view, "person", (page.person_id for page in some if page.person_id is not None))
     channels = await resources.load(view, "channel", (page.channel_id for page in some if page.channel_id is not None))
     owners = (incident.service_id for incident in incidents if incident.service_id is not None)
-    return Facts(view.now, people, channels, await resources.load(view, "service", owners, deleted=True))
+    services = await resources.load(view, "service", owners, deleted=True)
+    about = sorted({page.incident_id for page in some})
+    links = {row[0]: row[1] for row in await view.conn.execute(_LINKS, {"ids": about})} if about else {}
+    return Facts(view.now, people, channels, services, links)

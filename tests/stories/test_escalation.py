@@ -268,3 +268,19 @@ async def test_a_level_whose_first_page_is_due_later_is_left_alone_until_then(da
         await story.passes(minutes=7)
         assert [seen.path for seen in story.provider.seen] == ["/push", "/ben"]
         ben.phone.taken = 1
+
+
+async def test_a_page_links_what_the_alert_links_the_runbook_first(database: str) -> None:
+    async with town(database) as story:
+        ana = await story.person("Ana")
+        alerts = await story.integration("alertmanager", await story.service("s", await story.policy([[ana]])))
+        message = alerts._group("firing", ["DiskFull"], "critical", {})
+        message["alerts"][0]["generatorURL"] = "http://prometheus.test/graph?g0.expr=up"
+        message["alerts"][0]["annotations"]["runbook_url"] = "https://runbooks.test/DiskFull"
+        await alerts.posts(message)
+        page = await ana.is_paged("DiskFull")
+        assert [link["url"] for link in page["links"]] == [
+            "https://runbooks.test/DiskFull",
+            "http://prometheus.test/graph?g0.expr=up",
+        ]
+        assert page["links"][0]["label"] == "Runbook"

@@ -151,21 +151,26 @@ async def test_an_escalation_that_can_not_be_planned_is_tried_for_ever_and_said_
         assert queue.judge(*await story.store.read(queue.gather)) == []
 
 
-async def test_a_page_that_can_not_be_told_in_full_is_sent_in_plain_words(database: str) -> None:
-    """The incident began in the year 33658, which no calendar can say: Ben reads what is broken, and can acknowledge."""
+@pytest.mark.parametrize(
+    ("table", "column", "spoilt"), [("incidents", "opened_at", 1_000_000_000_000_000_000), ("alerts", "links", "[[7]")]
+)
+async def test_a_page_that_can_not_be_told_in_full_is_sent_in_plain_words(
+    database: str, table: str, column: str, spoilt: Any
+) -> None:
+    """It began in the year 33658, which no calendar can say, or its links are none: Ben reads what is broken, and can acknowledge."""
     async with town(database) as story:
         ana, ben = await story.person("Ana"), await story.person("Ben")
         policy = await story.policy([[ana], [ben]], delay_s=300)
         alerts = await story.integration("alertmanager", await story.service("s", policy))
         await alerts.fires("DiskFull")
         await ana.is_paged("DiskFull")
-        (before,) = await story.rows("SELECT opened_at FROM incidents")
-        await _sql(story, "UPDATE incidents SET opened_at = 1000000000000000000")
+        (before,) = await story.rows(f"SELECT {column} FROM {table}")
+        await _sql(story, f"UPDATE {table} SET {column} = :spoilt", spoilt=spoilt)
         await story.passes(300)
         page = await ben.is_paged("DiskFull")
         assert "Since" not in page["text"]
         assert _said(story, "page_not_rendered") == 1
-        await _sql(story, "UPDATE incidents SET opened_at = :before", before=before.opened_at)
+        await _sql(story, f"UPDATE {table} SET {column} = :before", before=before[0])
         await ben.acknowledges()
         assert (await story.incident()).acknowledged_by == "Ben"
 
