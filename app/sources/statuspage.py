@@ -1,4 +1,7 @@
-"""Statuspage: the webhook that a subscriber of somebody's page gets. Planned maintenance is not a problem."""
+"""Statuspage: the webhook that a subscriber of somebody's page gets. Planned maintenance is not a problem.
+
+Pages of Instatus and Better Stack send nearly the same, with words of their own and maintenance apart from incidents.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,18 @@ from app.sources.source import SourceSettings
 
 _OVER = frozenset({"resolved", "postmortem"})
 _PLANNED = frozenset({"scheduled", "in_progress", "verifying", "completed"})
+_MAINTENANCE = frozenset({"under_maintenance", "maintenance"})
 _IMPACTS: dict[str, Severity] = {"none": "info", "minor": "warning", "major": "error", "critical": "critical"}
 _STATES: dict[str, Severity] = {
     "degraded_performance": "warning",
+    "degraded": "warning",
+    "minor_outage": "warning",
     "partial_outage": "error",
     "major_outage": "critical",
+    "downtime": "critical",
 }
+_SAME = {word.replace("_", ""): word for word in (*_PLANNED, *_MAINTENANCE, *_STATES)}
+"""MAJOROUTAGE is Instatus' major_outage."""
 
 
 class Statuspage(Dialect[SourceSettings]):
@@ -50,16 +59,21 @@ On the status page *Subscribe to updates - Webhook*: `{url}`. Choose the compone
         page = part(message, "page")
         if incident := part(message, "incident"):
             return _incident(incident, page, now)
+        if part(message, "maintenance"):
+            return ()
         component = part(message, "component")
         return _component(component, part(message, "component_update"), page, now) if component else None
 
 
 def _incident(incident: dict[str, Any], page: dict[str, Any], now: Micros) -> Sequence[Event]:
-    state, impact = said(incident, "status").lower(), said(incident, "impact").lower()
+    state, impact = _plain(said(incident, "status")), _plain(said(incident, "impact"))
+    if not state and said(page, "status_indicator").lower() == "operational":
+        # Better Stack never says how an incident stands, only how the page does.
+        state = "resolved"
     if said(incident, "scheduled_for") or state in _PLANNED or impact == "maintenance":
         return ()
     over = state in _OVER
-    level, raw = graded(impact, _IMPACTS)
+    level, raw = graded(impact, _IMPACTS if impact in _IMPACTS else _STATES)
     updates = incident.get("incident_updates")
     latest = part(updates[0]) if type(updates) is list and updates else {}
     event = Event(
@@ -69,7 +83,7 @@ def _incident(incident: dict[str, Any], page: dict[str, Any], now: Micros) -> Se
         severity=level,
         labels={"page": said(page, "name", "id"), "impact": impact},
         annotations={"description": said(latest, "body"), "state": state, "severity_raw": raw},
-        links=links(("Status page", incident.get("shortlink"))),
+        links=links(("Status page", incident.get("shortlink") or incident.get("url"))),
         starts_at=instant(incident, now, "started_at", "created_at"),
         ends_at=instant(incident, now, "resolved_at", "updated_at") if over else None,
     )
@@ -77,8 +91,8 @@ def _incident(incident: dict[str, Any], page: dict[str, Any], now: Micros) -> Se
 
 
 def _component(component: dict[str, Any], update: dict[str, Any], page: dict[str, Any], now: Micros) -> Sequence[Event]:
-    state = (said(update, "new_status") or said(component, "status")).lower()
-    if state == "under_maintenance":
+    state = _plain(said(update, "new_status") or said(component, "status"))
+    if state in _MAINTENANCE:
         return ()
     over = state == "operational"
     level, raw = graded(state, _STATES) if not over else ("error", "")
@@ -95,3 +109,8 @@ def _component(component: dict[str, Any], update: dict[str, Any], page: dict[str
         ends_at=at if over else None,
     )
     return (event,)
+
+
+def _plain(word: str) -> str:
+    """A word as Statuspage writes it."""
+    return _SAME.get(word.lower(), word.lower())

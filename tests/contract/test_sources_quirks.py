@@ -41,6 +41,8 @@ PAIRS = (
     ("pingdom", "down.json", "up.json"),
     ("site24x7", "down.json", "up.json"),
     ("statuspage", "incident-investigating.json", "incident-resolved.json"),
+    ("statuspage", "better-stack-downtime.json", "better-stack-operational.json"),
+    ("statuspage", "instatus-major-outage.json", "instatus-operational.json"),
     ("jenkins", "notification-plugin-failure.json", "notification-plugin-success.json"),
     ("jenkins", "notification-plugin-failure-before-checkout.json", "notification-plugin-success.json"),
     ("github", "workflow-run-failure.json", "workflow-run-success.json"),
@@ -377,3 +379,25 @@ def test_what_pubsub_pushes_and_is_no_incident_is_refused_and_not_lost(data):
 
 def test_an_incident_beside_a_message_is_read_as_it_is():
     assert one("gcp", {"incident": {"incident_id": "1", "state": "open"}, "message": {"data": ""}}).key == "1"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"component": {"id": "1", "name": "API", "status": "UNDERMAINTENANCE"}},
+        {"component": {"id": "1", "name": "API"}, "component_update": {"new_status": "maintenance"}},
+        {"incident": {"id": "1", "name": "Work", "status": "INPROGRESS"}},
+        {"event_type": "maintenance", "maintenance": {"id": "1", "name": "Work", "status": "NOTSTARTEDYET"}},
+    ],
+)
+def test_planned_work_on_the_pages_of_others_is_no_problem_either(body):
+    assert read("statuspage", {"page": {"id": "p"}} | body) == ()
+
+
+@pytest.mark.parametrize(
+    ("word", "severity"),
+    [("DEGRADEDPERFORMANCE", "warning"), ("PARTIALOUTAGE", "error"), ("MAJOROUTAGE", "critical"), ("minor", "warning")],
+)
+def test_how_bad_an_incident_is_on_the_pages_of_others(word, severity):
+    event = one("statuspage", {"incident": {"id": "1", "name": "Down", "status": "INVESTIGATING", "impact": word}})
+    assert (event.status, event.severity, "severity_raw" in event.annotations) == ("firing", severity, False)
