@@ -164,7 +164,7 @@ def kinds(world: World, *, issue_key: Born, key_shown: type[BaseModel]) -> tuple
             Integration,
             "Ways in for senders of alerts, and their keys.",
             *_integrations(world),
-            saved=after_edit,
+            saved=silences.after_integration,
             born=issue_key,
             born_shown=key_shown,
         ),

@@ -23,6 +23,7 @@ from app.routing.silence import Silence, State
 from app.store import resources
 from app.store.database import Reading, Writing
 from app.store.resources import Resource
+from app.watch.signals import after_edit
 from app.world import World
 
 
@@ -52,6 +53,13 @@ async def after_silence(tx: Writing, old: Resource | None, new: Resource | None)
         if wrong:
             raise Invalid(*wrong)
     await silencing.after_silence(tx, old, new)
+
+
+async def after_integration(tx: Writing, old: Resource | None, new: Resource | None) -> None:
+    """What every edit of a sender does; and the silences over it stay over it when it is renamed."""
+    await after_edit(tx, old, new)
+    if old is not None and new is not None and old.name != new.name:
+        await silencing.sender_renamed(tx, old.name, new.name)
 
 
 async def warn(_: Reading, silence: Resource) -> list[str]:

@@ -17,6 +17,7 @@ from app.ids import first_id
 from app.incidents import ledger
 from app.incidents.service import Service
 from app.oncall.codec import read_instant
+from app.routing.matchers import matcher
 from app.routing.quiet import Book
 from app.routing.silence import Silence, made_ready
 from app.routing.tables import silenced
@@ -57,6 +58,22 @@ async def after_silence(tx: Writing, old: Resource | None, new: Resource | None)
         await ledger.ask_again(tx, held, silence=old.id)
     elif new is not None:
         await _sweep(tx)
+
+
+async def sender_renamed(tx: Writing, old: str, new: str) -> None:
+    """Silences over the alerts of one integration follow it to its new name, and so do their authors."""
+    was, now = (str(matcher("@integration", "=", name)) for name in (old, new))
+    for one in await resources.listed(tx, KIND):
+        said = one.document["matchers"]
+        if was not in said:
+            continue
+        author, mark, _ = one.document["created_by"].rpartition(f" ({old})")
+        document = {
+            **one.document,
+            "matchers": [now if text == was else text for text in said],
+            "created_by": f"{author} ({new})" if mark else one.document["created_by"],
+        }
+        await resources.replace(tx, one, one.name, document, "tocsin", seen=one.version)
 
 
 async def _sweep(tx: Writing) -> None:

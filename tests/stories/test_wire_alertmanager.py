@@ -234,6 +234,29 @@ async def test_the_longest_names_make_a_silence_that_can_be_read(database: str) 
         assert (shown["createdBy"], shown["status"]) == ("a" * 90, {"state": "active"})
 
 
+async def test_a_silence_stays_over_an_integration_that_is_renamed(database: str) -> None:
+    async with api(database) as asked:
+        story = asked.story
+        made = await asked.admin.create("integrations", {"name": "eu", "kind": "alertmanager"})
+        path = f"/v1/in/alertmanager/{made['key']}/api/v2"
+        sent = {
+            "matchers": [{"name": "alertname", "value": "Disk", "isRegex": False}],
+            "endsAt": iso(story.clock.now() + MINUTE),
+            "createdBy": "ana",
+            "comment": "new disks",
+        }
+        silence_id = (await story.web.post(f"{path}/silences", json=sent)).json()["silenceID"]
+        (before,) = (await story.web.get(f"{path}/silences")).json()
+        renamed = {"name": 'the "new" eu', "kind": "alertmanager"}
+        await asked.admin.done(200, "PUT", f"/integrations/{made['id']}", version=1, json=renamed)
+        await story.web.post(f"{path}/alerts", json=[_alert(story, "Disk")])
+        await story.settled()
+        (alert,) = (await story.web.get(f"{path}/alerts")).json()
+        assert alert["status"]["silencedBy"] == [silence_id]
+        (after,) = (await story.web.get(f"{path}/silences")).json()
+        assert {**after, "updatedAt": before["updatedAt"]} == before
+
+
 async def _run(*command: str) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
