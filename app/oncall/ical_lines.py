@@ -17,7 +17,8 @@ MAX_LINES: Final = 100_000
 MAX_LINE: Final = 100_000
 """Characters of one; a list of that many exceptions is no calendar of people."""
 
-_FOLD: Final = re.compile(r"\r?\n[ \t]")
+_FOLD: Final = re.compile(rb"\r?\n[ \t]")
+"""Of bytes: a line may be folded in the middle of a letter (RFC 5545, 3.1)."""
 _NAME: Final = re.compile(r"[A-Za-z0-9-]+")
 _WHEN: Final = {"DTSTART", "RRULE", "RDATE"}
 _KEPT: Final = {
@@ -49,14 +50,14 @@ def wanted_lines(body: bytes) -> str:
     """The file without what does not matter, each line whole. Raises Unreadable."""
     if len(body) > MAX_BODY:
         raise Unreadable(f"the calendar is larger than {MAX_BODY // 1024 // 1024} MB")
-    text = body.decode("utf-8-sig", "replace").lstrip()
+    text = _FOLD.sub(b"", body).decode("utf-8-sig", "replace").lstrip()
     if text[:15].upper() != "BEGIN:VCALENDAR":
         web = text[:200].lower().startswith(("<!doctype html", "<html"))
         raise Unreadable(
             "what was answered is a web page and no calendar: perhaps the address asks for a login" if web
             else "what was answered is no calendar: it does not begin with BEGIN:VCALENDAR"
         )  # fmt: skip
-    return "\r\n".join(_kept(re.split(r"\r?\n", _FOLD.sub("", text)))) + "\r\n"
+    return "\r\n".join(_kept(re.split(r"\r?\n", text))) + "\r\n"
 
 
 @dataclass(slots=True)

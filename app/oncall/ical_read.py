@@ -14,7 +14,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from icalendar import Calendar
@@ -157,6 +157,9 @@ def _lay_out(reading: _Reading, group: list[Event]) -> None:
         if reason:
             reading.note(title, reason)
             return
+        for event in group:
+            _bound(event)
+        _note_namesakes(reading, group)
         for event in _occurrences(reading, group):
             _take(reading, event)
     except Unreadable:
@@ -210,6 +213,31 @@ def _reason_against(reading: _Reading, group: list[Event]) -> str:
     return ""
 
 
+def _note_namesakes(reading: _Reading, group: list[Event]) -> None:
+    """Of several events with one UID only one is read: the last version, or of the same version the first."""
+    first, *others = [event for event in group if "RECURRENCE-ID" not in event] or group[:1]
+    for event in others:
+        same_version = event.get("SEQUENCE", 0) == first.get("SEQUENCE", 0)
+        if same_version and event["DTSTART"].dt != first["DTSTART"].dt:
+            reading.note(_title(event), "an event before it has the same UID")
+
+
+def _bound(event: Event) -> None:
+    """A repetition of times until a day has that day too: the libraries would end it at its midnight."""
+    begin = event["DTSTART"].dt
+    for rule in _rules(event):
+        if isinstance(begin, datetime) and (until := [_end_of(day, begin) for day in rule.get("UNTIL", [])]):
+            rule["UNTIL"] = until
+
+
+def _end_of(day: date, begin: datetime) -> date:
+    """The last second of the day on the clock of the event."""
+    if isinstance(day, datetime):
+        return day
+    last = datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=begin.tzinfo)
+    return last.astimezone(UTC) if begin.tzinfo else last
+
+
 def _day(at: date) -> date:
     return date(at.year, at.month, at.day)
 
@@ -231,6 +259,9 @@ def _take(reading: _Reading, event: Event) -> None:
     if str(event.get("STATUS", "")).strip().upper() == "CANCELLED":
         return
     since, until = event["DTSTART"].dt, event["DTEND"].dt
+    if until == since and not isinstance(since, datetime):
+        # Many a program writes the last day in place of the one after it; calendars show such an event as that day.
+        until += timedelta(days=1)
     starts_at, ends_at = _instant(reading, since, last=False), _instant(reading, until, last=True)
     title = _title(event)
     if starts_at >= ends_at:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,38 @@ def test_times_that_are_missing_or_come_twice(start: str, end: str, expected: tu
     one = f"BEGIN:VEVENT\r\nUID:1\r\nSUMMARY:Ana\r\nDTSTART{tzid}:{start}\r\nDTEND{tzid}:{end}\r\nEND:VEVENT\r\n"
     found = reading(zone if how == "own" else "", one, end=at("2026-12-01T00:00:00Z"))
     assert [row[:2] for row in rows(found)] == [expected]
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", ""])
+def test_a_repetition_of_times_until_a_day_has_that_day_too(zone: str) -> None:
+    tzid = f";TZID={zone}" if zone else ""
+    one = f"BEGIN:VEVENT\r\nUID:1\r\nSUMMARY:Ana\r\nDTSTART{tzid}:20260302T220000\r\nDTEND{tzid}:20260303T060000\r\n"
+    found = reading(f"{one}RRULE:FREQ=DAILY;UNTIL=20260304\r\nEND:VEVENT\r\n")
+    assert len(found.occurrences) == 3
+
+
+def test_a_day_that_ends_on_itself_is_that_day() -> None:
+    """So many programs write a leave of one day: DTEND should be the day after."""
+    one = "BEGIN:VEVENT\r\nUID:1\r\nSUMMARY:Ana\r\nDTSTART;VALUE=DATE:20260305\r\nDTEND;VALUE=DATE:20260305\r\nEND:VEVENT\r\n"
+    found = reading(one)
+    assert rows(found) == [("2026-03-04T23:00", "2026-03-05T23:00", (ANA,), "Ana")]
+    (day,) = found.occurrences
+    assert (day.first_day, day.last_day) == (date(2026, 3, 5), date(2026, 3, 5))
+
+
+def test_a_line_folded_in_the_middle_of_a_letter_is_put_together() -> None:
+    """RFC 5545, 3.1: simple programs count bytes."""
+    body = file(event(title="Jürgen")).replace("ü".encode(), b"\xc3\r\n \xbc")
+    found = read(body, START, END, "UTC", Match.of([(ANA, "Jürgen", "")]))
+    assert [(one.people, one.event) for one in found.occurrences] == [((ANA,), "Jürgen")]
+
+
+def test_an_event_that_another_of_its_uid_hides_is_named() -> None:
+    """A new version of an event replaces the one before; two that are equal are a fault of the file."""
+    earlier, later = event(title="Ana"), event(title="Ben", start="20260306T100000Z")
+    assert said(reading(earlier, later)) == [("Ben", "an event before it has the same UID")]
+    newer = event("SEQUENCE:1", title="Ben", start="20260306T100000Z")
+    assert (said(found := reading(earlier, newer)), [one.people for one in found.occurrences]) == ([], [(BEN,)])
 
 
 def test_an_endless_repetition_is_read_for_the_interval() -> None:
