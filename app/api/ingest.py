@@ -21,6 +21,7 @@ import structlog
 
 from app.api.certificates import Unobtainable
 from app.api.intake import Intake, Replayed, Unprocessed
+from app.api.packed import TooLarge, Unpackable, unpacked
 from app.dedup.arrival import Arrival
 from app.dedup.committer import Overloaded
 from app.dedup.directory import Inlet
@@ -134,15 +135,6 @@ def content_type_of(headers: Mapping[bytes, bytes]) -> str:
     return headers.get(b"content-type", b"").decode("latin-1")[:200]
 
 
-class TooLarge(Exception):
-    """The body is over the limit; `seen` is how much of it came, `start` its beginning."""
-
-    def __init__(self, start: bytes, seen: int) -> None:
-        super().__init__("body too large")
-        self.start = start
-        self.seen = seen
-
-
 class Hangup(Exception):
     """The sender went away before its body was complete."""
 
@@ -198,11 +190,17 @@ class Ingest:
     ) -> Reply:
         content_type = content_type_of(headers)
         limit = self._world.settings.max_body_bytes
+        body = b""
         try:
             body = await body_of(receive, headers, limit)
+            if b"content-encoding" in headers:
+                body = await unpacked(body, headers[b"content-encoding"], limit)
         except TooLarge as error:
             await self._intake.keep(inlet, oversized(limit), content_type, error.start, error.seen)
             return too_large(limit)
+        except Unpackable as error:
+            await self._intake.keep(inlet, str(error), content_type, body, len(body))
+            return unreadable(inlet.kind, error)
         try:
             received = Received(body, content_type, query, all_headers)
             return accepted(await self._intake.take(inlet, received))
@@ -218,7 +216,7 @@ class Ingest:
             return KEPT
 
 
-READ_HEADERS = {b"authorization", b"content-type", b"content-length", b"x-tocsin-key"}
+READ_HEADERS = {b"authorization", b"content-type", b"content-length", b"content-encoding", b"x-tocsin-key"}
 
 
 def key_of(headers: Mapping[bytes, bytes], query: Mapping[str, str]) -> str:

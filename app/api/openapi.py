@@ -61,7 +61,7 @@ def _ways_in() -> dict[str, Any]:
     body = {
         "required": True,
         "content": {"*/*": {"schema": {}}},
-        "description": "What the sender sends, read by content.",
+        "description": "What the sender sends, read by content; it may be packed (`Content-Encoding: gzip` or `deflate`).",
     }
     taken = {
         "type": "object",

@@ -19,12 +19,12 @@ from app.api.ingest import (
     Hangup,
     Reply,
     Scope,
-    TooLarge,
     answer,
     body_of,
     key_of,
     problem,
 )
+from app.api.packed import TooLarge
 from app.sources.limits import one_line
 from app.store.errors import StoreError
 from app.watch.heartbeat import KIND

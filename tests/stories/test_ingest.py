@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import json
+import zlib
 from typing import Any, ClassVar
 
 import pytest
@@ -247,6 +249,63 @@ async def test_a_body_over_the_limit_is_refused_and_told_to_a_person(database: s
         assert answer.status_code == 413
         assert "2000 bytes" in answer.json()["detail"]
         await ana.is_paged("could not be read")
+
+
+def _bare(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
+PACKED = {
+    "gzip": (b"gzip", gzip.compress),
+    "x-gzip": (b"X-GZIP", gzip.compress),
+    "deflate": (b"deflate", zlib.compress),
+    "bare deflate": (b"deflate", _bare),
+    "plain after all": (b"gzip", bytes),
+    "no coding at all": (b"utf-8", bytes),
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+async def test_a_packed_body_is_read(database: str, name: str) -> None:
+    coding, pack = PACKED[name]
+    async with town(database) as story:
+        ana, alerts = await _settings(story)
+        body = json.dumps(alerts._group("firing", ["DiskFull"], "critical", {})).encode()
+        answer = await story.web.post(alerts.path, content=pack(body), headers={"content-encoding": coding})
+        assert answer.status_code == 202, answer.text
+        api = f"{alerts.path}/api/v2/alerts"
+        body = json.dumps([{"labels": {"alertname": "CpuHot"}}]).encode()
+        answer = await story.web.post(api, content=pack(body), headers={"content-encoding": coding})
+        assert answer.status_code == 200, answer.text
+        await ana.is_paged("DiskFull")
+        assert {alert["labels"]["alertname"] for alert in (await story.web.get(api)).json()} == {"DiskFull", "CpuHot"}
+
+
+async def test_a_packed_body_that_is_broken_or_a_bomb_is_refused_and_told_to_a_person(database: str) -> None:
+    whole = gzip.compress(b'{"title": "Disk"}')
+    broken = {
+        "ends too early": whole[:-9],
+        "there is more": whole * 100_000,
+        "damaged": b"\x1f\x8b" + b"x" * 50,
+        "not packed": b"title=Disk",
+    }
+    async with town(database) as story:
+        ana, alerts = await _settings(story)
+        for body in broken.values():
+            for path, status in ((alerts.path, 400), (f"{alerts.path}/api/v2/alerts", 400)):
+                answer = await story.web.post(path, content=body, headers={"content-encoding": "gzip"})
+                assert answer.status_code == status
+                assert "packed" in answer.text
+        bomb = gzip.compress(bytes(64 * 1024 * 1024))
+        for path in (alerts.path, f"{alerts.path}/api/v2/alerts"):
+            answer = await story.web.post(path, content=bomb, headers={"content-encoding": "gzip"})
+            assert answer.status_code == 413
+        await ana.is_paged("could not be read")
+        kept = await story.rows("SELECT reason, size FROM unparsed ORDER BY id")
+        assert len(kept) == len(broken) + 1
+        assert "8388608 bytes" in kept[-1].reason
+        assert kept[-1].size == 8388608 + 1, "no more than that was unpacked"
 
 
 async def test_put_and_patch_say_what_post_says_and_any_other_method_nothing(database: str) -> None:

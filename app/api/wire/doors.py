@@ -12,8 +12,9 @@ from urllib.parse import parse_qsl, unquote
 
 import structlog
 
-from app.api.ingest import PREFIX, Hangup, Reply, Scope, TooLarge, answer, body_of, content_type_of, key_of
+from app.api.ingest import PREFIX, READ_HEADERS, Hangup, Reply, Scope, answer, body_of, content_type_of, key_of
 from app.api.intake import Intake
+from app.api.packed import TooLarge, Unpackable, unpacked
 from app.api.wire.alertmanager import AlertmanagerDoor
 from app.api.wire.call import Call, Door
 from app.api.wire.opsgenie import OpsgenieDoor
@@ -25,7 +26,7 @@ from app.world import World
 log = structlog.get_logger(__name__)
 
 _IN = tuple(PREFIX.strip("/").split("/"))
-_READ_HEADERS = frozenset({b"authorization", b"content-type", b"content-length", b"x-tocsin-key", b"x-routing-key"})
+_READ_HEADERS = READ_HEADERS | {b"x-routing-key"}
 _MAX_FIELDS = 100
 _DEEP = 4
 """Slashes of the longest path of an ordinary sender, `/v1/in/KIND/KEY`."""
@@ -83,11 +84,15 @@ class Wire:
         limit = self._world.settings.max_body_bytes
         try:
             body = await body_of(receive, call.headers, limit)
+            if b"content-encoding" in call.headers:
+                body = await unpacked(body, call.headers[b"content-encoding"], limit)
             return await door.answer(
                 Call(call.method, call.path, call.query, call.headers, call.content_type, call.key, body)
             )
         except TooLarge:
             return door.failed(call, 413, f"A request may have {limit} bytes.")
+        except Unpackable as error:
+            return door.failed(call, 400, str(error))
         except (Overloaded, StoreError):
             return door.busy(call)
         except Exception:  # one request fails alone, and in words that its sender understands
