@@ -5,7 +5,7 @@ Alerts and opens of links are told here, the timeline in deeds.py, pages and the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.clock import MINUTE, SECOND, Micros
@@ -32,7 +32,7 @@ Order = tuple[int, int]
 
 def entries(facts: Facts) -> tuple[Line, ...]:
     """All of it, in order of time."""
-    found: list[tuple[Micros, Order, Line]] = []
+    found: list[tuple[Micros, Order, Line | Visit]] = []
     for alert in facts.alerts:
         # The end of an alert has no id of its own: it comes before what followed from it.
         found += [(line.at, (alert.id, 0) if line.kind == "alert" else (0, 0), line) for line in _alert(facts, alert)]
@@ -41,12 +41,25 @@ def entries(facts: Facts) -> tuple[Line, ...]:
         found += [(entry.at, place, line) for line in _entry(facts, entry)]
     for page in facts.pages:
         found += [(at, order, Line(at, kind, said)) for at, order, kind, said in page_lines(facts, page)]
-    found += [(visit.at, (visit.id, 0), Line(visit.at, "link", _visit(visit))) for visit in facts.visits]
+    found += [(visit.at, (visit.id, 0), visit) for visit in facts.visits]
     found += [
         (change.at, (change.id, 0), Line(change.at, "change", _change(facts, change))) for change in facts.changes
     ]
     # Sorted by instant and id alone: what has the same of both stays in the order in which it was told.
-    return tuple(line for _, _, line in sorted(found, key=lambda one: one[:2]))
+    return tuple(_told(facts, [one for _, _, one in sorted(found, key=lambda one: one[:2])]))
+
+
+def _told(facts: Facts, found: Iterable[Line | Visit]) -> Iterator[Line]:
+    """Visits with nothing between them but other visits are one line for each kind: scanners come many times."""
+    alike: dict[tuple[str, str], list[Visit]] = {}
+    for one in (*found, None):
+        if isinstance(one, Visit):
+            alike.setdefault((one.recipient, one.why), []).append(one)
+            continue
+        yield from (Line(some[0].at, "link", _visits(facts, some)) for some in alike.values())
+        alike.clear()
+        if one is not None:
+            yield one
 
 
 def _alert(facts: Facts, alert: AlertSeen) -> Iterator[Line]:
@@ -126,8 +139,11 @@ def _change(facts: Facts, change: Changed) -> str:
     return f"In {quote(facts.service)} something was changed{when}{source}: {quote(change.summary)}."
 
 
-def _visit(visit: Visit) -> str:
-    whose = f"the link of {quote(visit.recipient, 80)}'s page"
-    if visit.by == "person":
-        return f"Somebody opened {whose} and looked ({visit.why})."
-    return f"A machine opened {whose}: {visit.why}. Opening changes nothing."
+def _visits(facts: Facts, alike: Sequence[Visit]) -> str:
+    first, last = alike[0], alike[-1]
+    opened = f"opened the link of {quote(first.recipient, 80)}'s page"
+    if len(alike) > 1:
+        opened += f" {many(len(alike), 'time')}, last at {clock(last.at, facts.incident.opened_at)},"
+    if first.by == "person":
+        return f"Somebody {opened} and looked ({first.why})."
+    return f"A machine {opened.rstrip(',')}: {first.why}. Opening changes nothing."

@@ -244,6 +244,28 @@ async def test_a_machine_that_opened_the_link_is_not_taken_for_a_person(database
         assert person == "Somebody opened the link of Ana's page and looked (it asked as a browser does)."
 
 
+async def test_machines_that_open_the_link_again_and_again_are_told_once_a_kind(database: str) -> None:
+    async with town(database) as story:
+        ana = await story.person("Ana")
+        alerts = await sender(story, [[ana]])
+        await alerts.fires("DiskFull")
+        page = await ana.is_paged("DiskFull")
+        for _ in range(3):
+            for agent in (SLACK, {"user-agent": "WhatsApp/2"}):
+                await story.web.get("/" + page["url"].split("/", 3)[3], headers=agent)
+            await story.passes(seconds=1)
+        await ana.opens_link()
+        await ana.acknowledges()
+        await story.web.get("/" + page["url"].split("/", 3)[3], headers=SLACK)
+        *machines, person, after = said(await told(story), "link")
+        assert machines == [
+            f"A machine opened the link of Ana's page 3 times, last at 00:00:02 UTC: {whose}. Opening changes nothing."
+            for whose in ("Slack's link preview", "WhatsApp's link preview")
+        ]
+        assert person.startswith("Somebody opened the link of Ana's page and looked (")
+        assert after == "A machine opened the link of Ana's page: Slack's link preview. Opening changes nothing."
+
+
 async def test_a_fallback_is_told_with_what_came_before(database: str) -> None:
     async with town(database) as story:
         ana, eva = await story.person("Ana", contact_methods=[]), await story.person("Eva")
