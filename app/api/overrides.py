@@ -161,7 +161,7 @@ async def take_over(tx: Writing, schedule_id: int, said: NewTakeOver, by: str) -
     """Puts somebody on call at once. Raises NotFound, Invalid, BadField, Refused."""
     await read_one(tx, "schedule", schedule_id)
     await _check_people(tx, person=said.person, replaces=said.replaces)
-    return await _made(tx, await cover.take_over(tx, schedule_id, said.take_over(), by), [])
+    return await _made(tx, *await cover.take_over(tx, schedule_id, said.take_over(), by))
 
 
 async def _check_people(view: Reading, **fields: str | None) -> None:
@@ -215,13 +215,14 @@ def add_routes(routes: APIRouter, world: World) -> None:
     async def create_override(item_id: IdText, said: NewOverride, request: RequestedOf) -> Response:
         """From now on at the earliest. A later override is laid over the earlier ones; `warnings` names those.
 
-        With `replaces` it takes that person's shifts and nothing else, and each of them stays a shift of its own.
+        They also say that whoever stands in would be on call twice, or is away or disabled. With `replaces` it takes that person's shifts and nothing else, and each of them stays a shift of its own.
         """
         override, advice = said.override(OverrideId(0)), Advice()
-        rota = await world.store.read(cover.about, int(item_id), override)
-        if rota is not None:
+        known = await world.store.read(cover.about, int(item_id), override)
+        if known is not None:
+            rota, stand_in = known
             # In a thread: a year of a large schedule takes long enough for others to notice.
-            advice = await asyncio.to_thread(cover.advice, rota, override, world.clock.now())
+            advice = await asyncio.to_thread(cover.advice, rota, override, world.clock.now(), stand_in)
         asked = request.asked(said)
         made = await world.store.write(once, asked, create, int(item_id), said, advice, request.actor)
         world.wake.set()

@@ -232,6 +232,13 @@ def _away(rows: kept.Rows, wanted: kept.People, names: dict[int, str]) -> Mappin
     return found
 
 
+async def away_of(view: Reading, person: PersonId, start: Micros, end: Micros) -> tuple[str, tuple[Away, ...]]:
+    """What somebody is called, and when in [start, end) they are away, whether or not they take turns anywhere."""
+    wanted, names = kept.People(frozenset({int(person)}), start, end), dict[int, str]()
+    found = _away(await kept.of_people(view, wanted), wanted, names)[person]
+    return names.get(int(person), ""), tuple(one for one in found if one.starts_at < end and one.ends_at > start)
+
+
 def _away_by_document(person: PersonId, document: Mapping[str, Any], start: Micros, end: Micros) -> Iterator[Away]:
     if document.get("disabled"):
         # Longer than any leave that is owed; what was before is in the record, which every edit of a person settles.

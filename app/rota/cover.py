@@ -7,17 +7,17 @@ that person's shifts in the interval and nothing else, so the shifts of others i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import insert, select, update
 
 from app.clock import DAY, Micros, spoken
 from app.ids import PersonId
-from app.oncall.facts import overrides_of, rotas
+from app.oncall.facts import away_of, overrides_of, rotas
 from app.oncall.record import settle
 from app.oncall.resolve import next_change, on_call
-from app.oncall.rota import Duty, Rota
+from app.oncall.rota import Away, ByOverride, Duty, Rota, Shift
 from app.oncall.schedule import PRIMARY, BadField, Override, OverrideId
 from app.oncall.shifts import shifts
 from app.oncall.tables import overrides
@@ -61,28 +61,69 @@ def misplaced(said: Override, now: Micros) -> BadField | None:
     return None
 
 
-async def about(view: Reading, schedule_id: int, said: Override) -> Rota | None:
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """Who is to stand in, as far as it matters to whoever asks them."""
+
+    name: str = ""
+    away: tuple[Away, ...] = ()
+
+
+async def about(view: Reading, schedule_id: int, said: Override) -> tuple[Rota, StandIn] | None:
     """What `advice` is computed from; None: the override can't be made at this time."""
     if misplaced(said, view.now):
         return None
-    return (await rotas(view, [schedule_id], max(said.starts_at, view.now), said.ends_at))[schedule_id]
+    start = max(said.starts_at, view.now)
+    rota = (await rotas(view, [schedule_id], start, said.ends_at))[schedule_id]
+    return rota, StandIn(*await away_of(view, said.person, start, said.ends_at))
 
 
-def advice(rota: Rota, said: Override, now: Micros) -> Advice:
-    """Whether the schedule has the role, and whether `replaces` is on call at all then. Pure; up to 50 ms for a year."""
+def advice(rota: Rota, said: Override, now: Micros, stand_in: StandIn | None = None) -> Advice:
+    """Whether the schedule has the role, whether `replaces` is on call at all then, and whether who stands in can.
+
+    Pure; up to 100 ms for a year.
+    """
     roles = roles_of(rota)
     if said.role is not None and said.role not in roles:
         return Advice(BadField("role", f"is not one of this schedule's; it has {', '.join(roles)}"))
-    if said.replaces is None:
-        return Advice()
-    found = shifts(rota, max(said.starts_at, now), said.ends_at)
-    if any(shift.person == said.replaces and said.role in (None, shift.role) for shift in found):
-        return Advice()
+    start = max(said.starts_at, now)
+    if said.replaces is None or any(
+        shift.person == said.replaces and said.role in (None, shift.role) for shift in shifts(rota, start, said.ends_at)
+    ):
+        return Advice(warned=_unable(rota, said, start, stand_in or StandIn()))
     where = "" if said.role is None else f" as {said.role}"
     sentence = (
         f"whom it replaces is not on call{where} in that time, as things are now; it changes nothing until they are"
     )
     return Advice(warned=(Warned("replaces_nobody", sentence),))
+
+
+def _unable(rota: Rota, said: Override, start: Micros, stand_in: StandIn) -> tuple[Warned, ...]:
+    """Why whoever stands in may not be the right one: they would be on call twice, or they are away."""
+    laid = replace(said, id=OverrideId(max((one.id for one in rota.overrides), default=0) + 1))
+    before = shifts(rota, start, said.ends_at)
+    after = shifts(replace(rota, overrides=(*rota.overrides, laid)), start, said.ends_at)
+    taken = [one for one in after if isinstance(one.why, ByOverride) and one.why.override == laid.id]
+    found = []
+    if _twice(after, said.person) and not _twice(before, said.person):
+        found.append(Warned("on_call_twice", f"{stand_in.name} would be on call twice at a time, in two roles"))
+    reasons = dict.fromkeys(
+        one.why
+        for one in stand_in.away
+        if any(one.starts_at < shift.ends_at and shift.starts_at < one.ends_at for shift in taken)
+    )
+    return (*found, *(Warned("away", f"{stand_in.name} is away then: {reason}") for reason in reasons))
+
+
+def _twice(found: Iterable[Shift], person: PersonId) -> bool:
+    """Whether somebody has two roles at one time; the shifts are in order."""
+    until: dict[str, Micros] = {}
+    for shift in found:
+        if shift.person == person:
+            if any(end > shift.starts_at for role, end in until.items() if role != shift.role):
+                return True
+            until[shift.role] = max(until.get(shift.role, 0), shift.ends_at)
+    return False
 
 
 def roles_of(rota: Rota) -> tuple[str, ...]:
@@ -183,8 +224,8 @@ class TakeOver:
     reason: str = ""
 
 
-async def take_over(tx: Writing, schedule_id: int, said: TakeOver, by: str) -> OverrideId:
-    """Puts the person in the place of whoever is on call now; answers the override that does it.
+async def take_over(tx: Writing, schedule_id: int, said: TakeOver, by: str) -> tuple[OverrideId, tuple[Warned, ...]]:
+    """Puts the person in the place of whoever is on call now; answers the override that does it, and what to know of it.
 
     Raises BadField, Refused(`already_on_call`, `several_on_call`, `no_end`).
     """
@@ -194,8 +235,10 @@ async def take_over(tx: Writing, schedule_id: int, said: TakeOver, by: str) -> O
     if not tx.now < until <= tx.now + LONGEST:
         raise BadField("until", f"must be after now, and within {LONGEST // DAY} days")
     made = Override(OverrideId(tx.new_id()), tx.now, until, said.person, place.replaces, place.role)
+    seen = replace(made, ends_at=min(until, tx.now + LOOKED_AHEAD))
+    stand_in = StandIn(*await away_of(tx, said.person, tx.now, seen.ends_at))
     await lay(tx, schedule_id, [made], said.reason, by)
-    return made.id
+    return made.id, _unable(rota, seen, tx.now, stand_in)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ from sqlalchemy import and_, insert, or_, select, update
 
 from app.clock import HOUR, Micros
 from app.ids import PersonId
-from app.oncall.facts import rotas
+from app.oncall.facts import away_of, rotas
 from app.oncall.record import settle
-from app.oncall.rota import Rota
+from app.oncall.rota import Away, Rota
 from app.oncall.schedule import Override, OverrideId
 from app.oncall.shifts import shifts
 from app.oncall.tables import swaps
@@ -112,7 +112,7 @@ async def ask(tx: Writing, door: Door, asking: Asking, by: str) -> tuple[Swap, l
     await tx.conn.execute(insert(swaps).values(row))
     swap = Swap(swap_id, asking, hands, "asked", tx.now, by, None, None)
     await _tell_asked(tx, swap, names, door)
-    return swap, _warned(rota, swap, names)
+    return swap, _warned(rota, swap, names, await _away(tx, asking))
 
 
 async def accept(tx: Writing, swap_id: int, by: str) -> Swap:
@@ -244,7 +244,13 @@ def _refuse_empty(hands: Sequence[Hand], asking: Asking, names: Names) -> None:
         raise Refused("takes_nothing", f"{sentence}; leave `takes` out to ask for nothing in return")
 
 
-def _warned(rota: Rota, swap: Swap, names: Names) -> list[Warned]:
+async def _away(view: Reading, asking: Asking) -> list[Away]:
+    """When the two are away, whether or not they take turns in this schedule."""
+    sides = [(asking.asked, asking.gives), *([(asking.asked_by, asking.takes)] if asking.takes else [])]
+    return [one for who, when in sides for one in (await away_of(view, who, when.starts_at, when.ends_at))[1]]
+
+
+def _warned(rota: Rota, swap: Swap, names: Names, found_away: Sequence[Away]) -> list[Warned]:
     """What the two should know before they agree."""
     sides = [one for one in (swap.asking.gives, swap.asking.takes) if one]
     busy = [hand for one in sides for hand in doubled(shifts(rota, one.starts_at, one.ends_at), swap.hands)]
@@ -254,7 +260,7 @@ def _warned(rota: Rota, swap: Swap, names: Names) -> list[Warned]:
     ]
     away = {
         (one.person, one.why): one
-        for one in rota.away
+        for one in found_away
         for hand in swap.hands
         if one.person == hand.takes and one.starts_at < hand.ends_at and hand.starts_at < one.ends_at
     }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from app.people.person import Person
 from tests.harness.rota_town import instant, rota_town
 
 
@@ -224,3 +227,32 @@ async def test_two_shifts_of_one_person_that_meet_stay_two_when_they_are_covered
         assert before[1:-1] == ["Ana 06T08 06T20", "Ana 06T20 07T08", "Ana 07T08 07T20"]
         await rota.cover(person="Cat", replaces="Ana", start="01-06", end="01-08")
         assert await rota.shifts("01-06", "01-08") == [one.replace("Ana", "Cat") for one in before]
+
+
+async def test_who_stands_in_may_be_away_disabled_or_on_call_already_and_a_warning_says_so(database: str) -> None:
+    """Also somebody who takes no turns there; only for the time in which they would be on call."""
+    async with rota_town(database, "Ana", "Ben", roles=["primary", "secondary"]) as rota:
+        path = f"people/{rota.id('Cat')}"
+        leave = {"from": "2026-01-06", "to": "2026-01-07", "reason": "on leave"}
+        await rota.responder.create(f"{path}/absences", leave)
+        dan = await rota.asked.admin.get(f"/people/{rota.id('Dan')}")
+        document = {key: dan[key] for key in Person.model_fields} | {"disabled": True}
+        await rota.asked.admin.done(200, "PUT", f"/people/{rota.id('Dan')}", json=document, version=dan["version"])
+
+        def said(answer: Any) -> list[tuple[str, str]]:
+            return [(one["code"], one["message"]) for one in answer["warnings"] if one["code"] != "laid_over"]
+
+        day = {"start": "01-06", "end": "01-07"}
+        away = [("away", "Cat is away then: on leave")]
+        assert said(await rota.cover(person="Cat", replaces="Ben", **day)) == away
+        assert said(await rota.cover(person="Cat", role="primary", start="01-05", end="01-08")) == away
+        assert said(await rota.cover(person="Cat", start="01-08", end="01-09")) == []
+        disabled = [("away", "Dan is away then: disabled")]
+        assert said(await rota.cover(person="Dan", start="01-09", end="01-10")) == disabled
+        twice = [("on_call_twice", "Ben would be on call twice at a time, in two roles")]
+        assert said(await rota.cover(person="Ben", replaces="Ana", start="01-11", end="01-12")) == twice
+        assert said(await rota.cover(person="Ben", start="01-13", end="01-14")) == []
+        take_over = f"{rota.path[1:]}/take-over"
+        assert said(await rota.responder.create(take_over, {"person": rota.id("Ben"), "role": "primary"})) == twice
+        assert said(await rota.responder.create(take_over, {"person": rota.id("Dan"), "role": "secondary"})) == disabled
+        assert said(await rota.asks("Ana", "Dan", ("01-15", "01-16"))) == disabled
