@@ -262,7 +262,9 @@ async def test_machines_that_open_the_link_again_and_again_are_told_once_a_kind(
             f"A machine opened the link of Ana's page 3 times, last at 00:00:02 UTC: {whose}. Opening changes nothing."
             for whose in ("Slack's link preview", "WhatsApp's link preview")
         ]
-        assert person.startswith("Somebody opened the link of Ana's page and looked (")
+        assert person == (
+            "Somebody opened the link of Ana's page 2 times, last at 00:00:03 UTC, and looked (it asked as a browser does)."
+        )
         assert after == "A machine opened the link of Ana's page: Slack's link preview. Opening changes nothing."
 
 
