@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.problems import Refusal, fault, refusal_of
+from app.api.problems import Refusal, Unauthorized, fault, refusal_of
+from app.api.screens import nowhere
 from app.ids import Ids
 
 log = structlog.get_logger(__name__)
@@ -25,7 +26,14 @@ async def answer(request: Request, error: Exception) -> Response:
         error = HTTPException(405, headers={"Allow": ", ".join(sorted(_methods(request)))})
     refusal = refusal_of(error)
     assert refusal is not None
-    return refusal.response()
+    return nowhere() if refusal.status == 404 and _is_lost(request.scope) else refusal.response()
+
+
+def _is_lost(scope: Scope) -> bool:
+    """A browser, and not at the API: somebody mistyped an address or has only a part of a link."""
+    headers = dict(scope["headers"])
+    wants_page = scope["method"] == "GET" and b"text/html" in headers.get(b"accept", b"")
+    return wants_page and b"authorization" not in headers and not f"{scope['path']}/".startswith("/v1/")
 
 
 def _methods(request: Request) -> set[str]:
@@ -56,7 +64,9 @@ class Edge:
             refusal = refusal_of(error) or self._fault(scope, error)
             if begun:
                 raise
-            await refusal.response()(scope, receive, send)
+            # What is there only for a key is not there for a browser.
+            lost = isinstance(error, Unauthorized) and _is_lost(scope)
+            await (nowhere() if lost else refusal.response())(scope, receive, send)
 
     def _fault(self, scope: Scope, error: Exception) -> Refusal:
         error_id = self._ids.secret(9)

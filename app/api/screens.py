@@ -79,6 +79,16 @@ def elsewhere() -> HTMLResponse:
     )
 
 
+def nowhere() -> HTMLResponse:
+    """The answer to a browser that asks for what is not there."""
+    return notice(
+        404,
+        "Nothing is at this address",
+        "If it came with a page, open the link there once more, or copy all of it: it may have been cut on its way.",
+        "The address of this server alone, with nothing behind it, says what Tocsin is and how it is set up.",
+    )
+
+
 def trouble(*more: str) -> HTMLResponse:
     """The answer when the database can't be reached; `more` says what else to do."""
     return notice(

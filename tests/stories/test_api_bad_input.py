@@ -162,6 +162,23 @@ async def test_a_path_that_is_no_route_is_a_problem_and_never_a_redirect(databas
             assert (await asked.reader.refused(404, "GET", path))["code"] == "no_such_path"
 
 
+async def test_a_browser_that_is_lost_gets_a_page_and_programs_what_they_know(database: str) -> None:
+    async with api(database) as asked:
+        get = asked.story.web.get
+        browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8", "accept-language": "de"}
+        pages = [await get(path, headers=browser) for path in ("/nothing", "/login", "/r/x/y/z", "/docs", "/v2")]
+        assert {(page.status_code, page.headers["content-type"]) for page in pages} == {
+            (404, "text/html; charset=utf-8")
+        }
+        assert len({page.text for page in pages}) == 1
+        assert "Nothing is at this address" in pages[0].text
+        assert (await get("/nothing", headers={"accept": "*/*"})).status_code == 401
+        assert (await get("/nothing", headers={**browser, "authorization": "Bearer tocsin_x"})).status_code == 401
+        for path in ("/v1", "/v1/people", "/v1/nothing"):
+            answer = await get(path, headers=browser)
+            assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+
+
 async def test_a_method_a_path_does_not_take_is_refused_with_those_it_takes(database: str) -> None:
     async with api(database) as asked:
         answer = await asked.admin.ask("PATCH", "/people")
