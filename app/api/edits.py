@@ -57,7 +57,7 @@ async def after_policy(tx: Writing, old: Resource | None, new: Resource | None) 
 
 async def after_service(tx: Writing, old: Resource | None, new: Resource | None) -> None:
     """Who hears of gaps in a policy may have changed: the teams of the services that it is for."""
-    there = [Service.model_validate(one.document) for one in (old, new) if one is not None]
+    there = [one.as_a(Service) for one in (old, new) if one is not None]
     await look_at(tx, {int(policy) for service in there for policy in service.policies()})
 
 

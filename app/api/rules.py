@@ -37,7 +37,7 @@ async def after_rule(tx: Writing, _: Resource | None, new: Resource | None) -> N
     """Checks what needs the rest of the configuration, and tries the rule's examples. Raises Invalid."""
     if new is None:
         return
-    rule = Rule.model_validate(new.document)
+    rule = new.as_a(Rule)
     known = await read_known(tx, await _names(tx, "service"))
     await _check_names(tx, rule)
     _check_columns(rule, known)
@@ -77,7 +77,7 @@ async def after_table(tx: Writing, old: Resource | None, new: Resource | None) -
         return
     known = await read_known(tx, await _names(tx, "service"))
     for one in await resources.listed(tx, "rule"):
-        rule = Rule.model_validate(one.document)
+        rule = one.as_a(Rule)
         if rule.then.look_up is not None and rule.then.look_up.table_id == str(new.id):
             for field, said in tried(one.id, rule, known):
                 raise invalid("rows", f"the rule {rule.name!r} would not keep its {field.replace('.', ' ')}: it {said}")

@@ -28,7 +28,7 @@ from app.routing.reading import Rules
 from app.routing.rulebook import Rulebook
 from app.sources.source import SourceSettings
 from app.store.database import Reading, Store
-from app.store.resources import config_version, listed
+from app.store.resources import config_version, listed, readable
 
 DEFAULT_GROUPING = Grouping()
 DEFAULT_FIRST_PAGE = FirstPage()
@@ -83,7 +83,7 @@ ParseSettings = Callable[[str, Mapping[str, Any]], SourceSettings]
 async def read_view(view: Reading, parse: ParseSettings, remembered: Rules) -> View:
     """The whole directory. Integrations and services are few (thousands), alerts are many."""
     version = await config_version(view)
-    services = {item.id: Service.model_validate(item.document) for item in await listed(view, "service")}
+    services = readable(await listed(view, "service"), Service)
     inlets = {}
     # A heartbeat is a sender too, of one alert: its own silence.
     for item in (*await listed(view, "integration"), *await listed(view, "heartbeat")):

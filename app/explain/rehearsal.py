@@ -225,7 +225,7 @@ async def _service(view: Reading, service_id: int | None) -> Service | None:
     if service_id is None:
         return None
     found = (await resources.load(view, "service", [service_id])).get(service_id)
-    return Service.model_validate(found.document) if found else None
+    return found.as_a(Service) if found else None
 
 
 async def of_service(view: Reading, service_id: int, title: str, severity: str, at: Micros) -> Rehearsal:

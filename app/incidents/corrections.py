@@ -186,7 +186,7 @@ async def _scope(tx: Writing, incident: Incident) -> int:
     if incident.service_id is None:
         return 0
     found = (await resources.load(tx, "service", [incident.service_id])).get(incident.service_id)
-    return int(Service.model_validate(found.document).policy_id or 0) if found else 0
+    return int(found.as_a(Service).policy_id or 0) if found else 0
 
 
 async def _write(tx: Writing, position: int, incident: Incident, said: dict[str, Any]) -> None:

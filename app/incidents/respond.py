@@ -88,7 +88,7 @@ async def _service(tx: Writing, service_id: int | None) -> Service | None:
     found = (await resources.load(tx, "service", [service_id])).get(service_id)
     if found is None:
         raise Refused("no_such_service", f"there is no service with the id {service_id}")
-    return Service.model_validate(found.document)
+    return found.as_a(Service)
 
 
 async def acknowledge(tx: Writing, number: int, actor: str) -> Incident:
@@ -128,7 +128,7 @@ async def _ack_until(tx: Writing, incident: Incident) -> Micros | None:
     if incident.service_id is None:
         return None
     found = (await resources.load(tx, "service", [incident.service_id])).get(incident.service_id)
-    timeout_s = Service.model_validate(found.document).ack_timeout_s if found else None
+    timeout_s = found.as_a(Service).ack_timeout_s if found else None
     return tx.now + timeout_s * SECOND if timeout_s else None
 
 

@@ -83,7 +83,7 @@ async def rules_of(view: Reading, incident: Incident) -> Rules:
     # One that was deleted meanwhile leaves its place to the next.
     policy = next((there[one] for one in ids if one in there), None)
     rules = (
-        Rules(Policy.model_validate(policy.document), policy.id, policy.version, urgency_of(incident))
+        Rules(policy.as_a(Policy), policy.id, policy.version, urgency_of(incident))
         if policy
         else Rules(None, urgency=urgency_of(incident))
     )
@@ -96,7 +96,7 @@ async def _service(view: Reading, service_id: int | None) -> Service | None:
     if service_id is None:
         return None
     found = (await resources.load(view, "service", [service_id])).get(service_id)
-    return Service.model_validate(found.document) if found else None
+    return found.as_a(Service) if found else None
 
 
 def _in_case(service: Service, case: Case, rules: Rules, priority: str, now: Micros) -> Rules:

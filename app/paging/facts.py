@@ -39,11 +39,11 @@ class Facts:
             return {}
         if page.channel_id is not None:
             channel = self.channels.get(page.channel_id)
-            return Channel.model_validate(channel.document).address if channel else None
+            return channel.as_a(Channel).address if channel else None
         found = self.people.get(page.person_id)
         if found is None:
             return None
-        person = Person.model_validate(found.document)
+        person = found.as_a(Person)
         mine = (one for one in person.contact_methods if one.id == page.method_id and one.enabled)
         return next((method.address for method in mine if not person.disabled), None)
 

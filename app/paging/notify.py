@@ -113,13 +113,13 @@ async def _methods(view: Reading, notice: Any) -> tuple[tuple[ContactMethod, ...
         channel = (await resources.load(view, "channel", [notice.channel_id])).get(notice.channel_id)
         if channel is None:
             return (), "this channel was deleted"
-        known = Channel.model_validate(channel.document)
+        known = channel.as_a(Channel)
         method = ContactMethod(id=str(channel.id), kind=known.kind, label=channel.name, address=known.address)
         return (method,), ""
     person = (await resources.load(view, "person", [notice.person_id])).get(notice.person_id)
     if person is None:
         return (), "this person was deleted"
-    somebody = Person.model_validate(person.document)
+    somebody = person.as_a(Person)
     methods = methods_of(somebody, notice.urgency, notice.method_id)
     if somebody.disabled:
         return methods, "this person is disabled"

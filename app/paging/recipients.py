@@ -62,7 +62,7 @@ async def find(view: Reading, targets: Sequence[Target], drawn: Drawn | None = N
     duties = await _duties(view, schedules)
     wanted = set(_ids(targets, "person")) | mentioned(duty for found in duties.values() for duty in found.people)
     for team in teams.values():
-        wanted |= {int(member.person_id) for member in Team.model_validate(team.document).members}
+        wanted |= {int(member.person_id) for member in team.as_a(Team).members}
     turns = await _turns(view, sorted({int(one.id) for one in targets if one.pick == "next"}), drawn or {})
     people = await resources.load(view, "person", wanted)
     named = because or "named in the escalation policy"
@@ -120,7 +120,7 @@ def _of_target(target: Target, facts: Facts, duties: dict[int, OnCall]) -> Seque
             channel = facts.channels.get(key)
             if channel is None:
                 return [Missed("a channel in the policy was deleted")]
-            document = Channel.model_validate(channel.document)
+            document = channel.as_a(Channel)
             method = ContactMethod(id=str(key), kind=document.kind, label=channel.name, address=document.address)
             return [Reached(key, channel.name, "a channel of the escalation policy", channel=method)]
 
@@ -140,7 +140,7 @@ def _person(facts: Facts, person_id: int, reason: str, schedule_id: int | None) 
     found = facts.people.get(person_id)
     if found is None:
         return Missed(f"somebody {reason} was deleted", person_id)
-    person = Person.model_validate(found.document)
+    person = found.as_a(Person)
     if person.disabled:
         return Missed(f"{found.name} is disabled", person_id)
     quiet_s = quiet_left_s(person, facts.now)
@@ -160,7 +160,7 @@ def _team(facts: Facts, team_id: int) -> list[Reached | Missed]:
     team = facts.teams.get(team_id)
     if team is None:
         return [Missed("a team in the policy was deleted")]
-    members = Team.model_validate(team.document).members
+    members = team.as_a(Team).members
     if not members:
         return [Missed(f"team {team.name} has no members")]
     return [_person(facts, int(member.person_id), f"member of team {team.name}", None) for member in members]
@@ -169,7 +169,7 @@ def _team(facts: Facts, team_id: int) -> list[Reached | Missed]:
 def _in_turn(facts: Facts, team_id: int) -> Sequence[Found]:
     """The members in the order of their turns: who had none, then whose last one is longest ago."""
     team = facts.teams.get(team_id)
-    members = Team.model_validate(team.document).members if team else ()
+    members = team.as_a(Team).members if team else ()
     if team is None or not members:
         return _team(facts, team_id)
     waiting = sorted((int(one.person_id) for one in members), key=lambda one: facts.turns.get((team_id, one), 0))

@@ -50,7 +50,7 @@ async def to_policy(tx: Writing, number: int, actor: str, policy_id: int) -> Inc
     found = (await resources.load(tx, "policy", [policy_id])).get(policy_id)
     if found is None:
         raise Refused("no_such_policy", f"there is no policy with the id {policy_id}")
-    name = Policy.model_validate(found.document).name
+    name = found.as_a(Policy).name
     return await _give(tx, incident, actor, {"policy_id": str(policy_id)}, f"the policy {name}")
 
 

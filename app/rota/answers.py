@@ -78,7 +78,7 @@ async def _person(view: Reading, ticket: Ticket) -> Person:
     found = (await active(view, [ticket.person_id])).get(ticket.person_id)
     if found is None:
         raise Expired(GONE)
-    return Person.model_validate(found.document)
+    return found.as_a(Person)
 
 
 async def _name(view: Reading, kind: str, item: int) -> str:

@@ -105,7 +105,7 @@ async def _verify(tx: Writing, drill: Any) -> None:
     person = (await resources.load(tx, "person", [drill.person_id])).get(drill.person_id)
     if way is None or person is None:
         return
-    for method in Person.model_validate(person.document).contact_methods:
+    for method in person.as_a(Person).contact_methods:
         if method.id == way.method and contacts.address_digest(method).hex() == way.address:
             await contacts.verify(tx, drill.person_id, method, "drill")
 
@@ -177,7 +177,7 @@ async def team_of(view: Reading, schedule: dict[str, Any]) -> Team | None:
     """The team that a schedule's document names, if it names one that is there."""
     team_id = int(schedule.get("team_id") or 0)
     found = (await resources.load(view, "team", [team_id])).get(team_id) if team_id else None
-    return Team.model_validate(found.document) if found else None
+    return found.as_a(Team) if found else None
 
 
 async def last_drills(view: Reading, schedule_id: int, people: Sequence[int]) -> dict[int, Micros]:

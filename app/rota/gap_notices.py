@@ -36,9 +36,7 @@ async def notices_of(
 async def _who_hears(view: Reading, policy: Resource) -> tuple[list[int], list[int]]:
     """People and channels, each once."""
     services = [
-        one
-        for one in await resources.listed(view, "service")
-        if str(policy.id) in Service.model_validate(one.document).policies()
+        one for one in await resources.listed(view, "service") if str(policy.id) in one.as_a(Service).policies()
     ]
     if not services:
         return [], []
@@ -47,7 +45,7 @@ async def _who_hears(view: Reading, policy: Resource) -> tuple[list[int], list[i
     people: dict[int, None] = {}
     channels: dict[int, None] = {}
     for team in (await resources.load(view, "team", (int(one) for one in wanted if one))).values():
-        known = Team.model_validate(team.document)
+        known = team.as_a(Team)
         people |= dict.fromkeys(_people(known))
         channels |= {int(known.channel_id): None} if known.channel_id else {}
     return list(people), list(channels)

@@ -34,13 +34,13 @@ async def facts_of(
     view: Reading, policies: Iterable[Resource], start: Micros, end: Micros, notifiers: Container[str]
 ) -> dict[int, Facts]:
     """What is needed to say whom each of these policies reaches in [start, end). `notifiers`: the kinds installed."""
-    known = {one.id: Policy.model_validate(one.document) for one in policies}
+    known = {one.id: one.as_a(Policy) for one in policies}
     targets = [target for policy in known.values() for target in _targets(policy)]
     schedules = await resources.load(view, "schedule", _ids(targets, "schedule"))
     teams = await resources.load(view, "team", _ids(targets, "team"))
     found = await rotas(view, schedules, start, end)
     people = _ids(targets, "person") | {person for rota in found.values() for person in everybody(rota)}
-    people |= {int(one.person_id) for team in teams.values() for one in Team.model_validate(team.document).members}
+    people |= {int(one.person_id) for team in teams.values() for one in team.as_a(Team).members}
     world = _World(
         schedules=schedules,
         teams=teams,
@@ -68,10 +68,7 @@ def everybody(rota: Rota) -> set[int]:
 
 
 async def _contacts(view: Reading, people: set[int], notifiers: Container[str]) -> dict[int, Contact]:
-    known = {
-        item: Person.model_validate(one.document)
-        for item, one in (await resources.load(view, "person", people)).items()
-    }
+    known = {item: one.as_a(Person) for item, one in (await resources.load(view, "person", people)).items()}
     proved = await verified(view, known)
     contacts = {}
     for item, person in known.items():
@@ -109,14 +106,14 @@ def _lead(target: Target, world: _World) -> Lead:
 def _of_team(team: Resource | None) -> Lead:
     if team is None:
         return Lost("a team in the policy was deleted")
-    members = tuple(int(one.person_id) for one in Team.model_validate(team.document).members)
+    members = tuple(int(one.person_id) for one in team.as_a(Team).members)
     return Named(members) if members else Lost(f"team {team.name} has no members")
 
 
 def _of_channel(channel: Resource | None, notifiers: Container[str]) -> Lead:
     if channel is None:
         return Lost("a channel in the policy was deleted")
-    kind = Channel.model_validate(channel.document).kind
+    kind = channel.as_a(Channel).kind
     if kind not in notifiers:
         return Lost(f"no notifier of kind {kind!r}, which the channel {channel.name} needs, is installed")
     return Posted(channel.name)

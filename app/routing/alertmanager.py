@@ -60,7 +60,7 @@ def said_matcher(one: Matcher) -> dict[str, Any]:
 
 def shown(found: Resource, services: Mapping[int, tuple[str, Iterable[str]]], now: Micros) -> dict[str, Any]:
     """A silence as Alertmanager shows it. What it has of services and tags is a matcher of @service there."""
-    silence = Silence.model_validate(found.document)
+    silence = found.as_a(Silence)
     ready = made_ready(found.id, silence, services)
     return {
         "id": str(found.id),
@@ -109,7 +109,7 @@ async def put(tx: Writing, sent: Sent, by: str) -> Resource:
 
 def _in_place(old: Resource, matchers: Sequence[str], sent: Sent, now: Micros) -> bool:
     """Whether a silence may keep its id: what it is over and its start stay, and it has not ended."""
-    silence = Silence.model_validate(old.document)
+    silence = old.as_a(Silence)
     same = tuple(str(parse(text)) for text in silence.matchers) == tuple(matchers)
     named = silence.service_ids or silence.tags or silence.repeats
     starts_at = read_instant("starts_at", str(silence.starts_at))

@@ -10,8 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-import structlog
-from pydantic import ValidationError
 from sqlalchemy import bindparam, text
 
 from app.clock import Micros
@@ -25,9 +23,7 @@ from app.routing.silence import Silence, made_ready
 from app.routing.tables import silenced
 from app.store import bulk
 from app.store.database import Reading, Writing
-from app.store.resources import Resource, config_version, listed
-
-log = structlog.get_logger(__name__)
+from app.store.resources import config_version, listed, readable
 
 FIRST, PART = 10, 500
 """Open alerts that are read at first, and then at a time: mostly one of the newest pages, and the rest is not read."""
@@ -49,7 +45,7 @@ class Quieting:
 async def read_book(view: Reading) -> Book:
     """Everything that may keep an incident quiet."""
     version = await config_version(view)
-    silences = _readable(await listed(view, "silence"))
+    silences = readable(await listed(view, "silence"), Silence)
     inhibitions = await read_inhibitions(view)
     holds = any(one.document["enabled"] and one.document["then"]["hold_s"] for one in await listed(view, "rule"))
     if not silences and not inhibitions and not holds:
@@ -57,28 +53,17 @@ async def read_book(view: Reading) -> Book:
     return await _named(view, Book(version, (), inhibitions, holds), silences)
 
 
-def _readable(found: Sequence[Resource]) -> list[tuple[int, Silence]]:
-    """Silences by id. What can't be read is over nothing: it must not keep everybody from being paged."""
-    silences = []
-    for one in found:
-        try:
-            silences.append((one.id, Silence.model_validate(one.document)))
-        except ValidationError as error:
-            log.warning("silence_unreadable", silence=one.id, why=str(error))
-    return silences
-
-
 async def read_all_names(view: Reading) -> Book:
     """A book of names alone: what matchers of something that is not saved need."""
-    return await _named(view, Book(), [])
+    return await _named(view, Book(), {})
 
 
-async def _named(view: Reading, book: Book, silences: Sequence[tuple[int, Silence]]) -> Book:
-    services = {one.id: Service.model_validate(one.document) for one in await listed(view, "service")}
+async def _named(view: Reading, book: Book, silences: Mapping[int, Silence]) -> Book:
+    services = readable(await listed(view, "service"), Service)
     tagged = {item: (one.name, one.tags) for item, one in services.items()}
     senders = {one.id: (one.name, str(one.document["kind"])) for one in await listed(view, "integration")}
     senders |= {one.id: (one.name, one.kind) for one in await listed(view, "heartbeat")}
-    lasting = [made_ready(item, one, tagged) for item, one in silences if one.state(view.now) != "ended"]
+    lasting = [made_ready(item, one, tagged) for item, one in silences.items() if one.state(view.now) != "ended"]
     return replace(
         book,
         silences=tuple(lasting),
@@ -90,8 +75,8 @@ async def _named(view: Reading, book: Book, silences: Sequence[tuple[int, Silenc
 
 async def read_inhibitions(view: Reading) -> Inhibitions:
     """All rules of inhibition that are enabled."""
-    found = ((one.id, Inhibition.model_validate(one.document)) for one in await listed(view, "inhibition"))
-    ready = [Inhibiting.of(item, rule) for item, rule in found if rule.enabled]
+    found = readable(await listed(view, "inhibition"), Inhibition)
+    ready = [Inhibiting.of(item, rule) for item, rule in found.items() if rule.enabled]
     return Inhibitions(ready, await _calls(view) if any(rule.needs for rule in ready) else None)
 
 

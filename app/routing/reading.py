@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from app.routing.rule import Rule, Table
 from app.routing.rulebook import Known, Rulebook
 from app.store.database import Reading
-from app.store.resources import listed, load, versions
+from app.store.resources import listed, load, readable, versions
 
 MANY = 500
 """Edited rules that are read one by one; of more all are."""
@@ -44,11 +44,12 @@ async def _edited(view: Reading, found: Mapping[int, int], known: ByVersion) -> 
     rows = await listed(view, "rule") if len(new) > MANY else (await load(view, "rule", new)).values()
     # By id, as one may have been edited once more in between.
     read = {one.id: one for one in rows}
+    rules = readable((read[key] for key in new if key in read), Rule)
     kept = {key: known[key] for key in found.items() if key in known}
-    return kept | {(one.id, one.version): Rule.model_validate(one.document) for key in new if (one := read.get(key))}
+    return kept | {(key, read[key].version): rules[key] for key in new if key in rules}
 
 
 async def read_known(view: Reading, services: Mapping[int, str]) -> Known:
     """What rules speak of beside events."""
-    tables = {one.id: Table.model_validate(one.document) for one in await listed(view, "table")}
+    tables = readable(await listed(view, "table"), Table)
     return Known.of(services, tables)

@@ -88,7 +88,7 @@ async def _sweep(tx: Writing) -> None:
 
 async def end(tx: Writing, found: Resource, by: str) -> Resource:
     """Ends a silence now; one that has ended stays as it is, and one that lay ahead has been on for a millisecond."""
-    silence = Silence.model_validate(found.document)
+    silence = found.as_a(Silence)
     if silence.state(tx.now) == "ended":
         return found
     starts_at = min(read_instant("starts_at", found.document["starts_at"]), tx.now - _LEAST)
@@ -164,7 +164,7 @@ async def past(view: Reading, days: int) -> tuple[Sequence[Any], bool]:
 
 async def tagged_services(view: Reading) -> dict[int, tuple[str, Iterable[str]]]:
     """Name and tags of each service."""
-    found = {one.id: Service.model_validate(one.document) for one in await resources.listed(view, "service")}
+    found = resources.readable(await resources.listed(view, "service"), Service)
     return {item: (one.name, one.tags) for item, one in found.items()}
 
 

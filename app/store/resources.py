@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+import structlog
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import Select, bindparam, insert, select, update
 
 from app.clock import Micros
 from app.store.database import Reading, Writing
 from app.store.tables import instance, resources, revisions
+
+log = structlog.get_logger(__name__)
+
+Shape = TypeVar("Shape", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,26 @@ class Resource:
     created_at: Micros
     updated_at: Micros
     deleted_at: Micros | None = None
+
+    def as_a(self, shape: type[Shape]) -> Shape:
+        """What the document says, but for what only a newer version knows: replicas are replaced one by one.
+
+        Raises ValidationError, which `readable` is for.
+        """
+        return shape.model_validate(self.document, extra="ignore")
+
+
+def readable(found: Iterable[Resource], shape: type[Shape]) -> dict[int, Shape]:
+    """What these documents say, by id. One that can't be read is named in the log and left out: it must not stop all others."""
+    read = {}
+    for one in found:
+        try:
+            read[one.id] = one.as_a(shape)
+        except ValidationError as error:
+            why = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+            said = {"kind": one.kind, "id": one.id, "name": one.name, "why": why}
+            log.error("document_unreadable", **said)  # noqa: TRY400 - a traceback would say no more
+    return read
 
 
 class Refused(Exception):

@@ -9,15 +9,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from sqlalchemy import text
 
 from app.cli.checks import queue
 from app.cli.checks.examination import examine
 from app.clock import SystemClock
 from app.ids import ProcessIds
+from app.incidents.service import Service
 from app.notifiers.notifier import Accepted, Message, Outcome
 from app.paging.deliver import Try, begin, record
 from app.paging.deliveries import begin_all
+from app.routing.inhibition import Inhibition
+from app.routing.rule import Rule, Table
+from app.routing.silence import Silence
 from app.settings import Settings
 from app.store import jobs, resources
 from app.store.database import Writing
@@ -149,6 +154,64 @@ async def test_an_escalation_that_can_not_be_planned_is_tried_for_ever_and_said_
         await story.passes(61)
         await ana.is_paged("DiskFull")
         assert queue.judge(*await story.store.read(queue.gather)) == []
+
+
+OTHERS: dict[str, BaseModel] = {
+    "service": Service(name="other"),
+    "rule": Rule.model_validate({"name": "other", "when": ["a=b"], "then": {"labels": {"c": "d"}}}),
+    "inhibition": Inhibition.model_validate({"name": "other", "source": ["a=b"], "target": ["c=d"]}),
+    "silence": Silence.model_validate(
+        {
+            "name": "other",
+            "matchers": ["a=b"],
+            "starts_at": "2026-01-01T00:00:00Z",
+            "ends_at": "2027-01-01T00:00:00Z",
+            "created_by": "Eva",
+            "comment": "a move",
+        }
+    ),
+    "table": Table.model_validate({"name": "other", "key": "a", "rows": [{"a": "b"}]}),
+}
+"""A document of each kind of which all are read together."""
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+async def test_a_document_that_can_not_be_read_stops_nothing_that_is_not_its_own(database: str, kind: str) -> None:
+    async with town(database) as story:
+        ana, ben = await story.person("Ana"), await story.person("Ben")
+        policy = await story.policy([[ana], [ben]], delay_s=300)
+        alerts = await story.integration("alertmanager", await story.service("s", policy))
+        await story._create("rule", "good", OTHERS["rule"].model_dump(mode="json"))
+        spoilt = await story._create(kind, "other", {**OTHERS[kind].model_dump(mode="json"), "name": 7})
+        await alerts.fires("DiskFull")
+        await ana.is_paged("DiskFull")
+        await story.passes(minutes=5)
+        await ben.is_paged("DiskFull")
+        said = [error for error in story.errors if error["event"] == "document_unreadable"]
+        assert {(error["kind"], error["id"]) for error in said} == {(kind, spoilt)}
+        assert said[0]["why"] == "name: Input should be a valid string"
+        story.errors.clear()
+
+
+@pytest.mark.parametrize("kind", ["service", "person", "policy", "rule", "inhibition", "silence", "table"])
+async def test_what_a_newer_version_has_added_to_a_document_is_left_alone(database: str, kind: str) -> None:
+    """Replicas are replaced one by one, and the older ones go on."""
+    async with town(database) as story:
+        ana, ben = await story.person("Ana"), await story.person("Ben")
+        policy = await story.policy([[ana], [ben]], delay_s=300)
+        alerts = await story.integration("alertmanager", await story.service("s", policy))
+        if kind in OTHERS:
+            await story._create("rule", "good", OTHERS["rule"].model_dump(mode="json"))
+            await story._create(kind, "other", OTHERS[kind].model_dump(mode="json"))
+        for row in await story.rows("SELECT id, document FROM resources WHERE kind = :kind", kind=kind):
+            later = row.document.replace("{", '{"later": {"a": 1}, ', 1)
+            await _sql(story, "UPDATE resources SET document = :later WHERE id = :id", later=later, id=row.id)
+        await story.store.write(resources.touch_config)
+        await alerts.fires("DiskFull")
+        await ana.is_paged("DiskFull")
+        await story.passes(minutes=5)
+        await ben.is_paged("DiskFull")
+        await ben.acknowledges()
 
 
 @pytest.mark.parametrize(

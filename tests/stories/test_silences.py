@@ -146,6 +146,8 @@ async def test_one_that_is_ended_before_it_begins_keeps_nobody_from_being_paged(
             await story.store.write(resources.replace, row, row.name, odd, "an older version", seen=row.version)
         await alerts.fires("DiskFull")
         await ana.is_paged("DiskFull")
+        assert {(error["event"], error["kind"]) for error in story.errors} == {("document_unreadable", "silence")}
+        story.errors.clear()
 
 
 async def test_a_maintenance_window_is_on_in_its_hours_only(database: str) -> None:

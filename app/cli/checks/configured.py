@@ -38,21 +38,19 @@ class Configured:
 async def read(view: Reading, notifiers: Container[str]) -> Configured:
     """All of it, at one instant. `notifiers`: the kinds installed."""
     stored = await resources.listed(view, "policy")
-    policies = {one.id: Policy.model_validate(one.document) for one in stored}
+    policies = {one.id: one.as_a(Policy) for one in stored}
     told = {}
     for policy_id, policy in policies.items():
         found = [await find(view, level.targets) for level in policy.levels]
         told[policy_id] = tuple(plan_level(level, "high") for level in found)
     return Configured(
         now=view.now,
-        people={one.id: Person.model_validate(one.document) for one in await resources.listed(view, "person")},
-        teams={one.id: Team.model_validate(one.document) for one in await resources.listed(view, "team")},
-        services={one.id: Service.model_validate(one.document) for one in await resources.listed(view, "service")},
-        integrations={
-            one.id: Integration.model_validate(one.document) for one in await resources.listed(view, "integration")
-        },
+        people={one.id: one.as_a(Person) for one in await resources.listed(view, "person")},
+        teams={one.id: one.as_a(Team) for one in await resources.listed(view, "team")},
+        services={one.id: one.as_a(Service) for one in await resources.listed(view, "service")},
+        integrations={one.id: one.as_a(Integration) for one in await resources.listed(view, "integration")},
         policies=policies,
-        channels={one.id: Channel.model_validate(one.document) for one in await resources.listed(view, "channel")},
+        channels={one.id: one.as_a(Channel) for one in await resources.listed(view, "channel")},
         told=told,
         ahead=await facts_of(view, stored, view.now, view.now + AHEAD, notifiers),
     )
