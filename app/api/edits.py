@@ -11,6 +11,7 @@ from app.incidents.service import Service
 from app.oncall.codec import read_instant
 from app.oncall.facts import schedules_of
 from app.oncall.record import end_for_good, put_in_force, settle
+from app.rota.absences import move_days
 from app.rota.ahead import look_again, look_again_of, look_at
 from app.rota.watch import watch
 from app.store.database import Writing
@@ -43,7 +44,9 @@ async def before_person(tx: Writing, old: Resource) -> None:
 
 
 async def after_person(tx: Writing, old: Resource | None, new: Resource | None) -> None:
-    """Public holidays and contact methods may have changed."""
+    """Public holidays, contact methods, and which days are leave may have changed."""
+    if old is not None and new is not None and old.document["time_zone"] != new.document["time_zone"]:
+        await move_days(tx, new.id, new.document["time_zone"])
     person = new or old
     if person is not None and old is not None:
         await watch(tx, await schedules_of(tx, [person.id]))

@@ -215,7 +215,8 @@ def add_routes(routes: APIRouter, world: World) -> None:
     async def create_override(item_id: IdText, said: NewOverride, request: RequestedOf) -> Response:
         """From now on at the earliest. A later override is laid over the earlier ones; `warnings` names those.
 
-        They also say that whoever stands in would be on call twice, or is away or disabled. With `replaces` it takes that person's shifts and nothing else, and each of them stays a shift of its own.
+        They also say that whoever stands in would be on call twice, or is away or disabled. With `replaces` it takes
+        that person's shifts and nothing else, and each of them stays a shift of its own.
         """
         override, advice = said.override(OverrideId(0)), Advice()
         known = await world.store.read(cover.about, int(item_id), override)

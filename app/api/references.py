@@ -148,8 +148,20 @@ async def check(view: Reading, found: Iterator[Reference]) -> None:
             if one.id not in there
         ]
     errors += await _roles_missing(view, [one for one in wanted["schedule"] if one.role is not None])
+    errors += await _not_of_shifts(view, wanted["calendar"])
     if errors:
         raise Invalid(*errors)
+
+
+async def _not_of_shifts(view: Reading, pointing: list[Reference]) -> list[FieldError]:
+    """The layers that would be read from a calendar of absences: nobody would be on call by them."""
+    known = await resources.load(view, "calendar", {int(one.id) for one in pointing if re.fullmatch(PERSON, one.id)})
+    said = "this calendar says when people are away; make one with the purpose 'shifts'"
+    return [
+        FieldError(where="body", field=one.field, message=said)
+        for one in pointing
+        if any(one.id == str(item) and found.document["purpose"] != "shifts" for item, found in known.items())
+    ]
 
 
 async def _roles_missing(view: Reading, pointing: list[Reference]) -> list[FieldError]:

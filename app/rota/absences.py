@@ -136,6 +136,23 @@ async def take_back(tx: Writing, person_id: int, absence_id: int) -> bool:
     return True
 
 
+async def move_days(tx: Writing, person_id: int, time_zone: str) -> None:
+    """Days of leave are days where the person lives, also after they move. The caller settles before and looks after it."""
+    columns = absences.c
+    question = select(columns.id, columns.first_day, columns.last_day).where(
+        columns.person_id == person_id,
+        columns.first_day.is_not(None),
+        # Those of a calendar are days of its zone.
+        columns.calendar_id.is_(None),
+        columns.cancelled_at.is_(None),
+        columns.ends_at > tx.now,
+    )
+    for row in (await tx.conn.execute(question)).all():
+        days = Days(date.fromisoformat(row.first_day), date.fromisoformat(row.last_day))
+        start, end = span_of(days, time_zone)
+        await tx.conn.execute(update(absences).where(columns.id == row.id).values(starts_at=start, ends_at=end))
+
+
 async def _look(tx: Writing, schedule_ids: Sequence[int]) -> None:
     await watch(tx, schedule_ids)
     await look_again_of(tx, schedule_ids)

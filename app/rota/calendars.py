@@ -25,7 +25,7 @@ from app.rota.watch import watch
 from app.store import jobs, resources
 from app.store.database import Reading, Writing
 from app.store.jobs import Job, NewJob
-from app.store.resources import Resource
+from app.store.resources import Refused, Resource
 from app.store.tables import jobs as stored_jobs
 from app.store.tables import resources as stored
 
@@ -69,11 +69,21 @@ class Bad:
 
 
 async def after_calendar(tx: Writing, old: Resource | None, new: Resource | None) -> None:
-    """What follows of an edit: the calendar is read at once; leave from one that was deleted counts no more."""
+    """What follows of an edit: the calendar is read at once; leave from one that was deleted counts no more.
+
+    Raises Refused(`in_use`) when its shifts would be absences from now on while a schedule reads them.
+    """
     if new is None:
         if old is not None:
             await _replace(tx, absences, old.id, set())
         return
+    if new.document["purpose"] != "shifts" and (reading := await schedules_reading(tx, new.id)):
+        names = [repr(one.name) for one in (await resources.load(tx, "schedule", reading)).values()]
+        raise Refused(
+            "in_use",
+            f"a layer of schedule {', '.join(names)} is read from the calendar {new.name!r}, so its events must stay shifts; "
+            "make another calendar for absences",
+        )
     if old is not None and old.document["url"] != new.document["url"]:
         # What one server said of its file must not be asked of another.
         await tx.conn.execute(

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from app.oncall.tables import absences
+from app.people.person import Person
 from app.rota.rest import rest
 from app.store import resources
 from app.store.database import Writing
@@ -259,3 +260,21 @@ async def test_nobody_rests_where_no_rest_is_asked_for(database: str) -> None:
         await rota.asked.story.passes(minutes=1)
         assert await rota.asked.story.store.write(rest, [int(rota.schedule)]) == []
         assert await listed(rota, "Ana") == []
+
+
+async def test_days_of_leave_go_with_the_person_to_another_time_zone(database: str) -> None:
+    """Leave is entered, and then somebody sets where they live; what was entered as instants stays."""
+    async with rota_town(database, "Ana", "Ben") as rota:
+        await away(rota, "Ben", "06", "07")
+        hours = {"starts_at": "2026-01-12T08:00:00Z", "ends_at": "2026-01-12T12:00:00Z"}
+        await rota.responder.create(f"people/{rota.id('Ben')}/absences", hours)
+        assert await rota.on_call("01-08T02") == ["Ben"]
+        ben = await rota.asked.admin.get(f"/people/{rota.id('Ben')}")
+        document = {key: ben[key] for key in Person.model_fields} | {"time_zone": "America/New_York"}
+        await rota.asked.admin.done(200, "PUT", f"/people/{rota.id('Ben')}", json=document, version=ben["version"])
+        found = [(one["starts_at"], one["ends_at"], one["days"]) for one in await listed(rota, "Ben")]
+        assert found == [
+            ("2026-01-06T05:00:00.000Z", "2026-01-08T05:00:00.000Z", {"from": "2026-01-06", "to": "2026-01-07"}),
+            ("2026-01-12T08:00:00.000Z", "2026-01-12T12:00:00.000Z", None),
+        ]
+        assert await rota.on_call("01-08T02") == ["Ana"]

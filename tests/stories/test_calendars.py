@@ -360,3 +360,20 @@ async def test_an_edit_while_it_is_being_read_is_not_overtaken(database: str) ->
         (booked,) = await there.asked.story.rows("SELECT person_id FROM bookings")
         assert booked.person_id == there.ben.id
         assert len(there.requests()) == 2
+
+
+async def test_a_layer_is_never_read_from_a_calendar_of_absences(database: str) -> None:
+    """Nobody would be on call by it; and those who were to be on call would be away."""
+    async with reader(database) as there:
+        there.serves(file(event("Ana", "05T10", "05T18")))
+        await there.enters()
+        await there.has_layer(**QUIET)
+        path, leave = f"/calendars/{there.calendar}", there.document(purpose="absences")
+        problem = await there.asked.admin.refused(409, "PUT", path, version=1, json=leave)
+        assert (problem["code"], "schedule 'Shop'" in problem["detail"]) == ("in_use", True)
+        assert await there.on_call("05T12") == ["Ana"]
+        other = await there.asked.admin.create("calendars", {**leave, "name": "leave"})
+        wrong = {"name": "Bank", "time_zone": "UTC", "layers": [{"name": "calendar", "calendar": other["id"]}]}
+        problem = await there.asked.admin.refused(422, "POST", "/schedules", json=wrong)
+        assert problem["errors"][0]["field"] == "layers.0.calendar"
+        assert "purpose 'shifts'" in problem["errors"][0]["message"]
