@@ -2,6 +2,7 @@
 
 uvicorn answers each request it took before it ends (at most `drain_s`); then the committer writes what has queued and the
 worker finishes the pages it holds. One process is one replica; more replicas are more processes on one PostgreSQL.
+Who connects and says nothing, or says it drop by drop, is not waited for: what a page needs to go out is never used up.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.api.app import Routes, build
 from app.api.ingest import PREFIX, Ingest
@@ -29,10 +31,19 @@ from app.store.migrate import migrate
 from app.wiring import Process, open_world
 from app.world import World
 
+if sys.platform != "win32":
+    import resource
+
 log = structlog.get_logger(__name__)
 
 SWITCH_S = 0.0005
 GC_THRESHOLD = (20_000, 20, 50)
+REQUEST_S = 60
+"""A request that is not here whole by then is not waited for; its sender comes again."""
+MAX_HEAD = 64 * 1024
+"""Bytes of a request that are not its body: its address, its headers, what stands between and behind chunks."""
+CONNECTIONS_SHARE = 0.75
+"""Of the files this process may have open; the rest is for the database, the providers and the log."""
 
 
 class Tocsin:
@@ -66,11 +77,72 @@ class Tocsin:
         await send(message)
 
 
+class Connection(HttpToolsProtocol):
+    """One connection, bounded where uvicorn's are not: in number, in how long a request takes to come, and in its headers."""
+
+    _late: asyncio.TimerHandle | None = None
+    _head = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS_SHARE * files():
+            transport.close()
+        else:
+            self._await_request()
+
+    def data_received(self, data: bytes) -> None:
+        # From here on uvicorn's own timer, which ends idle connections, no longer runs.
+        self._await_request()
+        self._head += len(data)
+        super().data_received(data)
+        if self._head > MAX_HEAD and not self.transport.is_closing():
+            self.send_400_response("The headers are too long.")
+
+    def on_message_begin(self) -> None:
+        # The next request may begin in the same packet in which the last one ended.
+        self._await_request()
+        super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        self._head = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._head = 0
+        self._stop_waiting()
+        super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _await_request(self) -> None:
+        if self._late is None:
+            self._late = self.loop.call_later(REQUEST_S, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
+def files() -> int:
+    """How many files and connections this process may have open."""
+    return 8_192 if sys.platform == "win32" else resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def more_files() -> None:
+    """Takes as many as this process may: by default it has 1,024, which one idle client could use up."""
+    if sys.platform != "win32":
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def _config(application: Any, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         application,
         loop="auto",
-        http="httptools",
+        http=Connection,
         lifespan="off",
         proxy_headers=False,  # nobody's address is believed, so none is read
         access_log=False,  # paths carry keys and link tokens
@@ -109,6 +181,7 @@ async def serve(
     """
     # The writer's thread takes Python's lock back after each statement: not behind 5 ms of the event loop's work.
     sys.setswitchinterval(SWITCH_S)
+    more_files()
     bound = bound or listen(settings)
     port = int(bound.getsockname()[1])
     settings = settings.model_copy(update={"port": port})

@@ -42,6 +42,7 @@ _SUBSCRIBE = re.compile(
 )
 _SIGNED = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _SIGNED_BEFORE = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
+_ALWAYS = {"Message", "MessageId", "Timestamp", "TopicArn", "Type"}
 _HASHES = {"1": hashes.SHA1, "2": hashes.SHA256}
 _STATES: Mapping[str, Status] = {"ALARM": "firing", "OK": "resolved"}
 _PLACES = Places(("NewStateValue", "detail.state.value"), ())
@@ -148,7 +149,11 @@ def verify(envelope: Mapping[str, Any], certificate: bytes, now: Micros) -> None
     if algorithm is None:
         raise Unproven("The SignatureVersion is neither 1 nor 2.")
     names = _SIGNED if said(envelope, "Type") == "Notification" else _SIGNED_BEFORE
-    signed = "".join(f"{name}\n{envelope[name]}\n" for name in names if type(envelope.get(name)) is str)
+    fields = {name: envelope[name] for name in names if type(envelope.get(name)) is str}
+    # What is signed is lines without lengths: a field that may hold several could claim to be its neighbours too.
+    if not fields.keys() >= _ALWAYS or any("\n" in value for name, value in fields.items() if name != "Message"):
+        raise Unproven("A signed field is missing or has more than one line, as SNS sends none.")
+    signed = "".join(f"{name}\n{value}\n" for name, value in fields.items())
     try:
         known = x509.load_pem_x509_certificate(certificate)
         key = known.public_key()

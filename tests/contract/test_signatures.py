@@ -135,6 +135,32 @@ class TestSns:
         with pytest.raises(Unproven, match="wrong"):
             sns(json.dumps({**body, **change}).encode())
 
+    def test_another_topic_cannot_sign_for_ours(self):
+        """What SNS signs is lines without lengths: the message of a topic of one's own can hold the lines of a whole one."""
+        own = "arn:aws:sns:eu-west-1:666666666666:own"
+        lies = (
+            f"{json.dumps(alarm('OK'))}\nMessageId\nm-9\nTimestamp\n{iso(NOW)}\nTopicArn\n{TOPIC}\nType\nNotification"
+        )
+        body = json.loads(signed(notification(NOW, 1, lies, TopicArn=own)))
+        rest = f"\nMessageId\nm-1\nTimestamp\n{iso(NOW)}\nTopicArn\n{own}\nType\nNotification"
+        forged = {
+            "MessageId": "m-9",
+            "TopicArn": TOPIC,
+            "Message": json.dumps(alarm("OK")),
+            "Type": f"Notification{rest}",
+        }
+        with pytest.raises(Unproven, match="more than one line"):
+            sns(json.dumps({**body, **forged}).encode(), topics=[TOPIC])
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"MessageId": "m-1\nSubject\nDisk", "Subject": None}, {"Message": "full\nMessageId\nm-1", "MessageId": None}],
+    )
+    def test_a_message_taken_before_cannot_come_as_another(self, change):
+        body = json.loads(signed(notification(NOW, 1, "full", Subject="Disk")))
+        with pytest.raises(Unproven, match="missing or has more than one line"):
+            sns(json.dumps({**body, **change}).encode())
+
     @pytest.mark.parametrize(
         ("change", "why"),
         [
