@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy import case as when
 
 from app.clock import SECOND, Micros
@@ -133,29 +133,30 @@ def follows_another(incident: Incident, rules: Rules) -> bool:
     return incident.escalation == "running" and incident.policy_id != rules.id
 
 
+# Made once: making a statement costs more than running it, and these run for each level.
+_OF_LEVEL = (
+    pages.c.incident_id == bindparam("incident"),
+    pages.c.epoch == bindparam("epoch"),
+    pages.c.round == bindparam("round"),
+    pages.c.level == bindparam("level"),
+)
+# A fallback counts once it is on its way after a failure: until then it has no time.
+_PLANNED = pages.c.due_at > 0
+_COUNTED = select(
+    func.sum(when((and_(_PLANNED, pages.c.state.in_(("waiting", "sent"))), 1), else_=0)),
+    func.min(when((_PLANNED, pages.c.due_at))),
+).where(*_OF_LEVEL)
+_FIRST_TRY = select(func.min(attempts.c.started_at)).join(pages, pages.c.id == attempts.c.page_id).where(*_OF_LEVEL)
+
+
 async def last_told(view: Reading, incident: Incident) -> LastTold | None:
     """What became of what was told last; None when nothing was told since paging began anew."""
     told = _told_last(incident)
     if told is None:
         return None
-    of_level = (
-        pages.c.incident_id == incident.id,
-        pages.c.epoch == incident.epoch,
-        pages.c.round == incident.round,
-        pages.c.level == told,
-    )
-    # A fallback counts once it is on its way after a failure: until then it has no time.
-    planned = pages.c.due_at > 0
-    counted = select(
-        func.sum(when((and_(planned, pages.c.state.in_(("waiting", "sent"))), 1), else_=0)),
-        func.min(when((planned, pages.c.due_at))),
-    ).where(*of_level)
-    alive, due = (await view.conn.execute(counted)).one()
-    first = (
-        await view.conn.execute(
-            select(func.min(attempts.c.started_at)).join(pages, pages.c.id == attempts.c.page_id).where(*of_level)
-        )
-    ).scalar()
+    level = {"incident": incident.id, "epoch": incident.epoch, "round": incident.round, "level": told}
+    alive, due = (await view.conn.execute(_COUNTED, level)).one()
+    first = (await view.conn.execute(_FIRST_TRY, level)).scalar()
     return LastTold(incident.told_s or DELAY_S, bool(alive), first, due)
 
 

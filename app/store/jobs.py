@@ -7,12 +7,12 @@ Knows no kind of job.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Executable, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Executable, bindparam, delete, func, insert, select, text, update
 
 from app.clock import Micros
 from app.store import claims
@@ -101,16 +101,17 @@ async def add(tx: Writing, new: Iterable[NewJob]) -> None:
             await _add_once(tx, row)
 
 
+def _earlier(least: Callable[..., ColumnElement[Any]]) -> Executable:
+    sooner = least(jobs.c.due_at, bindparam("sooner", type_=jobs.c.due_at.type))
+    return update(jobs).where(jobs.c.once == bindparam("called")).values(due_at=sooner)
+
+
+_EARLIER = {True: _earlier(func.least), False: _earlier(func.min)}
+"""By whether it is PostgreSQL."""
+
+
 async def _add_once(tx: Writing, row: dict[str, Any]) -> None:
-    moved = await tx.conn.execute(
-        update(jobs)
-        .where(jobs.c.once == row["once"])
-        .values(
-            due_at=func.min(jobs.c.due_at, row["due_at"])
-            if not tx.postgres
-            else func.least(jobs.c.due_at, row["due_at"])
-        )
-    )
+    moved = await tx.conn.execute(_EARLIER[tx.postgres], {"called": row["once"], "sooner": row["due_at"]})
     if not moved.rowcount:
         await tx.conn.execute(insert(jobs), row)
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import structlog
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import Select, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from app.clock import Micros
 from app.store.database import Reading, Writing
@@ -84,8 +84,13 @@ _AMONG = select(*_COLUMNS).where(
 _AMONG_LIVING = _AMONG.where(resources.c.deleted_at.is_(None))
 
 
-def _select() -> Select[Any]:
-    return select(*_COLUMNS)
+_LIVING = select(*_COLUMNS).where(resources.c.kind == bindparam("kind"), resources.c.deleted_at.is_(None))
+_LISTED = (
+    _LIVING.where(resources.c.id > bindparam("after", type_=resources.c.id.type))
+    .order_by(resources.c.id)
+    .limit(bindparam("most"))
+)
+_NAMED = _LIVING.where(resources.c.name == bindparam("called"))
 
 
 async def load(view: Reading, kind: str, ids: Iterable[int], *, deleted: bool = False) -> dict[int, Resource]:
@@ -99,13 +104,8 @@ async def load(view: Reading, kind: str, ids: Iterable[int], *, deleted: bool = 
 
 async def listed(view: Reading, kind: str, *, after: int = 0, limit: int = 1_000_000) -> list[Resource]:
     """The resources of `kind` that are not deleted, oldest first, with an id above `after`."""
-    question = (
-        _select()
-        .where(resources.c.kind == kind, resources.c.id > after, resources.c.deleted_at.is_(None))
-        .order_by(resources.c.id)
-        .limit(limit)
-    )
-    return [Resource(*row) for row in await view.conn.execute(question)]
+    found = await view.conn.execute(_LISTED, {"kind": kind, "after": after, "most": limit})
+    return [Resource(*row) for row in found]
 
 
 _VERSIONS = select(resources.c.id, resources.c.version).where(
@@ -120,8 +120,7 @@ async def versions(view: Reading, kind: str) -> dict[int, int]:
 
 async def named(view: Reading, kind: str, name: str) -> Resource | None:
     """The resource of that name that is not deleted."""
-    question = _select().where(resources.c.kind == kind, resources.c.name == name, resources.c.deleted_at.is_(None))
-    row = (await view.conn.execute(question)).first()
+    row = (await view.conn.execute(_NAMED, {"kind": kind, "called": name})).first()
     return Resource(*row) if row else None
 
 
