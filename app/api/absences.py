@@ -26,7 +26,7 @@ from app.clock import DAY, Micros, iso, spoken
 from app.ids import PersonId
 from app.oncall.codec import read_instant
 from app.oncall.document import DateText, InstantText
-from app.oncall.rota import Away, ByLayer, Rota
+from app.oncall.rota import Away, ByLayer, Rota, Shift
 from app.oncall.schedule import BadField
 from app.rota import absences
 from app.rota.absences import Absence, Days, Moved, Source
@@ -39,7 +39,7 @@ AbsenceText = Annotated[str, Path(pattern=ID, description="The id of the absence
 USUAL = 366 * DAY
 LONGEST = 2 * 366 * DAY
 SHOWN = 10
-"""More shifts that somebody keeps while away are counted, not named."""
+"""More shifts that somebody keeps while away, or is not covered in any more, are counted, not named."""
 
 
 class NewAbsence(BaseModel):
@@ -182,24 +182,31 @@ def foreseen(away: Away, known: Mapping[int, Rota], names: Mapping[int, str], no
         warnings=[
             warning
             for schedule_id, moved in found.items()
-            for warning in _staying(moved, names.get(schedule_id, "(deleted)"))
+            for warning in _warnings(moved, names.get(schedule_id, "(deleted)"), names)
         ],
     )
 
 
-def _staying(moved: Moved, schedule: str) -> list[WarningShown]:
-    """The shifts that somebody keeps while away, and why."""
+def _warnings(moved: Moved, schedule: str, names: Mapping[int, str]) -> list[WarningShown]:
+    """The shifts that somebody keeps while away, and why; and those in which a stand-in is not needed any more."""
     found = []
-    for shift in moved.stays[:SHOWN]:
+    for shift in moved.stays:
         by_turn = isinstance(shift.why, ByLayer)
         code = "nobody_else" if by_turn else "not_by_turn"
         why = "nobody else is available" if by_turn else "an override or a calendar says so"
-        when = f"from {spoken(shift.starts_at)} until {spoken(shift.ends_at)}"
-        found.append(WarningShown(code=code, message=f"stays on call in {schedule} ({shift.role}) {when}: {why}"))
-    if len(moved.stays) > SHOWN:
-        more = f"and {len(moved.stays) - SHOWN} more shifts in {schedule}"
-        found.append(WarningShown(code="more", message=more))
-    return found
+        found.append((code, f"stays on call in {schedule} {_span(shift)}: {why}"))
+    for shift in moved.undone:
+        who = names.get(int(shift.person), "(deleted)")
+        why = "who is away passes their turn on, and owes it; without this absence the cover stays"
+        found.append(("cover_undone", f"{who} stands in no more in {schedule} {_span(shift)}: {why}"))
+    shown = [WarningShown(code=code, message=message) for code, message in found[:SHOWN]]
+    if len(found) > SHOWN:
+        shown.append(WarningShown(code="more", message=f"and {len(found) - SHOWN} more shifts in {schedule}"))
+    return shown
+
+
+def _span(shift: Shift) -> str:
+    return f"({shift.role}) from {spoken(shift.starts_at)} until {spoken(shift.ends_at)}"
 
 
 async def create(tx: Writing, person_id: int, said: NewAbsence, seen: Foreseen, by: str) -> Made:

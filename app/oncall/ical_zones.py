@@ -137,6 +137,10 @@ def _plain(part: Any) -> bool:
             return False
         if "INTERVAL" in keys and [str(one) for one in rule["INTERVAL"]] != ["1"]:
             return False
-        if keys - {"FREQ", "INTERVAL", "BYMONTH", "BYDAY", "BYMONTHDAY", "UNTIL", "COUNT", "WKST"}:
+        # Notes says the hour of the change beside its start.
+        clock = {"BYHOUR", "BYMINUTE", "BYSECOND"} & keys
+        if any(isinstance(rule[key], list) and len(rule[key]) > 1 for key in clock):
+            return False
+        if keys - clock - {"FREQ", "INTERVAL", "BYMONTH", "BYDAY", "BYMONTHDAY", "UNTIL", "COUNT", "WKST"}:
             return False
     return True

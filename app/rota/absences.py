@@ -19,7 +19,7 @@ from app.oncall.changes import Change, changes
 from app.oncall.facts import rotas, schedules_of
 from app.oncall.holidays import holiday_away
 from app.oncall.record import settle
-from app.oncall.rota import Away, Rota, Shift
+from app.oncall.rota import Away, ByOverride, Rota, Shift
 from app.oncall.schedule import FIRST_YEAR, LAST_INSTANT, LAST_YEAR, BadField
 from app.oncall.shifts import shifts
 from app.oncall.tables import absences, overrides
@@ -226,6 +226,8 @@ class Moved:
     changes: tuple[Change, ...]
     stays: tuple[Shift, ...]
     """Shifts that the person still has while away: nobody else is available, or they are not by turns."""
+    undone: tuple[Shift, ...]
+    """Shifts in which somebody stands in for the person already, and will not: their turn is somebody else's then."""
 
 
 def moved(known: Mapping[int, Rota], away: Away, now: Micros) -> dict[int, Moved]:
@@ -233,13 +235,18 @@ def moved(known: Mapping[int, Rota], away: Away, now: Micros) -> dict[int, Moved
     found = {}
     for schedule_id, rota in known.items():
         without = replace(rota, away=(*rota.away, away))
-        after = shifts(without, now, now + FORESEEN)
+        before, after = shifts(rota, now, now + FORESEEN), shifts(without, now, now + FORESEEN)
         stays = tuple(
             shift
             for shift in after
             if shift.person == away.person and shift.starts_at < away.ends_at and away.starts_at < shift.ends_at
         )
-        one = Moved(changes(shifts(rota, now, now + FORESEEN), after), stays)
+        undone = tuple(
+            shift
+            for shift in before
+            if isinstance(shift.why, ByOverride) and shift.why.replaces == away.person and shift not in after
+        )
+        one = Moved(changes(before, after), stays, undone)
         if one.changes or one.stays:
             found[schedule_id] = one
     return found

@@ -278,3 +278,16 @@ async def test_days_of_leave_go_with_the_person_to_another_time_zone(database: s
             ("2026-01-12T08:00:00.000Z", "2026-01-12T12:00:00.000Z", None),
         ]
         assert await rota.on_call("01-08T02") == ["Ana"]
+
+
+async def test_an_absence_that_undoes_a_cover_says_so(database: str) -> None:
+    """Ana has given her day to Dan, and enters leave for it: the rotation passes it on, and Dan's cover has nothing to replace."""
+    async with rota_town(database, *ROTATION[:3]) as rota:
+        await rota.cover(person="Dan", replaces="Ana", start="01-08", end="01-09")
+        made = await away(rota, "Ana", "08")
+        assert await rota.on_call("01-08T12") != ["Dan"]
+        (warning,) = made["warnings"]
+        assert warning["code"] == "cover_undone"
+        assert "Dan stands in no more in Primary (primary) from 2026-01-08 00:00 UTC" in warning["message"]
+        other = await away(rota, "Ana", "11")
+        assert other["warnings"] == []

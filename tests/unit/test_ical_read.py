@@ -314,6 +314,18 @@ def test_one_broken_event_hides_no_other(broken: str) -> None:
     assert {note.event for note in found.notes} <= {"Ben"}
 
 
+def test_a_zone_of_notes_says_the_hour_of_its_changes() -> None:
+    """HCL (Lotus) Notes calls its zones by names of its own, so its rules are followed."""
+    part = "BEGIN:{0}\r\nDTSTART:1950{1}T020000\r\nTZOFFSETFROM:{2}\r\nTZOFFSETTO:{3}\r\n"
+    rule = "RRULE:FREQ=YEARLY;BYMINUTE=0;BYHOUR=2;BYDAY={4};BYMONTH={5}\r\nEND:{0}\r\n"
+    standard = (part + rule).format("STANDARD", "1105", "-0700", "-0800", "1SU", "11")
+    daylight = (part + rule).format("DAYLIGHT", "0312", "-0800", "-0700", "2SU", "3")
+    zone = f"BEGIN:VTIMEZONE\r\nTZID:Pacific\r\n{standard}{daylight}END:VTIMEZONE\r\n"
+    one = event().replace("DTSTART:20260305T100000Z", 'DTSTART;TZID="Pacific":20260305T100000')
+    one = one.replace("DTEND:20260305T110000Z", 'DTEND;TZID="Pacific":20260310T100000')
+    assert [row[:2] for row in rows(reading(zone, one))] == [("2026-03-05T18:00", "2026-03-10T17:00")]
+
+
 def test_a_zone_that_changes_every_second_is_refused() -> None:
     zone = (
         "BEGIN:VTIMEZONE\r\nTZID:Mine\r\nBEGIN:STANDARD\r\nDTSTART:16010101T000000\r\nTZOFFSETFROM:+0100\r\n"
