@@ -6,6 +6,7 @@ texts are cut here, so that one alert with a megabyte of labels still makes a pa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,6 +33,9 @@ MAX_FOLDED = 2_000
 MAX_REASON = 500
 MAX_URL = 2_000
 
+_BOLD = re.compile(r"(?<![\w*/])\*\*(\S[^*\n]{0,500})(?<!\s)\*\*(?![\w*/])")
+_LINKED = re.compile(r"\[?!?\[([^\[\]]{1,200})\]\(https?://[^\s()\[]{1,2000}\)(?:\]\([^\s()\[]{1,2000}\)|\])?")
+"""A link or a picture, also in brackets, as Datadog writes them, or a picture that is a link."""
 _DESCRIPTIONS = ("description", "summary", "message", "text")
 
 
@@ -263,7 +267,7 @@ def _alert(alert: Alert, now: Micros) -> dict[str, Any]:
     firing = alert.resolved_at is None
     when = f"for {lasting(now - alert.first_seen_at)}" if firing else f"ended {ago(alert.resolved_at or now, now)}"
     said = next((alert.annotations[name] for name in _DESCRIPTIONS if alert.annotations.get(name)), "")
-    description = "" if said == alert.title else said
+    description = "" if said == alert.title else unmarked(said)
     # What is on the page already is not said again in the fold.
     seen = {alert.title, description} if len(description) <= MAX_DESCRIPTION else {alert.title}
     annotations = {name: value for name, value in alert.annotations.items() if value not in seen}
@@ -280,6 +284,11 @@ def _alert(alert: Alert, now: Micros) -> dict[str, Any]:
         "fold": _fold(len(alert.labels), len(annotations)),
         "left_out": f"{left} more are not shown here" if left else "",
     }
+
+
+def unmarked(said: str) -> str:
+    """A description without the marks of Markdown that Datadog and others write; what it links is in the fold. Pure."""
+    return _BOLD.sub(r"\1", _LINKED.sub(r"\1", said[:MAX_FOLDED])).strip()
 
 
 def _changed(change: Changed, facts: Facts) -> dict[str, Any]:

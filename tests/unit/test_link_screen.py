@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.api import screens
-from app.api.link_screen import cut, safe_link
+from app.api.link_screen import cut, safe_link, unmarked
 from app.api.moments import ago, brief, moment
 from app.clock import DAY, HOUR, MINUTE, SECOND, from_datetime, lasting
 
@@ -112,6 +112,25 @@ def test_times_of_today_are_brief_and_those_of_other_days_are_not() -> None:
 def test_a_cut_text_says_that_something_is_missing() -> None:
     assert cut("abc", 3) == "abc"
     assert cut("abcd", 3) == "ab…"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("**system.mem.usable** was **<= 500000000.0**", "system.mem.usable was <= 500000000.0"),
+        (
+            "low\n[[Monitor Status](https://a.example/m?x=1)] \u00b7 [[Edit](https://a.example/e)]",
+            "low\nMonitor Status \u00b7 Edit",
+        ),
+        ("see [the runbook](https://wiki.example/a).", "see the runbook."),
+        ("[![Metric Graph](https://p.example/1.png)](https://a.example/m)\nlow", "Metric Graph\nlow"),
+        ("2**3 ** 2, /var/**/x.log, a[0](1), [x](javascript:y), f(**kw)", None),
+        ("[a](https://x" * 500, None),
+    ],
+)
+def test_a_description_is_shown_unmarked_and_what_is_no_markdown_as_it_is(said: str, shown: str | None) -> None:
+    """Datadog marks its texts up; see tests/data/datadog."""
+    assert unmarked(said) == (said[:2_000] if shown is None else shown)
 
 
 def test_text_that_turns_the_direction_of_writing_or_hides_is_not_shown_as_such() -> None:
