@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from app.api.explain import explained
 from app.clock import MINUTE
 from app.paging.policy import Policy
 from app.store import resources
-from tests.harness.providers import Answering, FakeProvider, provider
+from tests.harness.providers import FakeProvider
 from tests.harness.town import Resident, Sender, Town, town
-
-DOWN = Answering(503, b"overloaded")
-FINE = Answering(200, b"{}")
-
-
-@asynccontextmanager
-async def with_broken_provider(database: str, **settings: object) -> AsyncIterator[tuple[Town, FakeProvider]]:
-    """The town with its phones, and another provider that is down."""
-    async with provider(DOWN) as other, town(database, **settings) as story:
-        yield story, other
+from tests.stories.test_provider_trouble import FINE, kinds, two_providers
 
 
 async def reached_by(story: Town, name: str, address: str) -> Resident:
@@ -31,10 +19,6 @@ async def reached_by(story: Town, name: str, address: str) -> Resident:
 
 async def sender(story: Town, policy: int) -> Sender:
     return await story.integration("alertmanager", await story.service("checkout", policy))
-
-
-async def happened(story: Town) -> list[str]:
-    return [row.kind for row in await story.rows("SELECT kind FROM timeline ORDER BY id")]
 
 
 async def minutes(story: Town, other: FakeProvider, many: int) -> dict[int, list[str]]:
@@ -51,12 +35,12 @@ async def minutes(story: Town, other: FakeProvider, many: int) -> dict[int, list
 
 async def test_a_policy_goes_on_at_its_own_pace_when_the_only_provider_works_again(database: str) -> None:
     """Meanwhile its rounds are not used up: nobody can be told, and each page that waits is the repeat of itself."""
-    async with with_broken_provider(database) as (story, other):
+    async with two_providers(database) as (story, other):
         people = [await reached_by(story, name, other.url(f"/{name}")) for name in ("Ana", "Ben")]
         alerts = await sender(story, await story.policy([[one] for one in people], delay_s=300, repeat=1))
         await alerts.fires("DiskFull")
         await story.passes(minutes=5)
-        assert [kind for kind in await happened(story) if kind != "page_failed"] == [
+        assert [kind for kind in await kinds(story) if kind != "page_failed"] == [
             "triggered",
             "level_told",
             "level_told",
@@ -67,7 +51,7 @@ async def test_a_policy_goes_on_at_its_own_pace_when_the_only_provider_works_aga
         story.errors.clear()
         other.usual = FINE
         assert await minutes(story, other, 20) == {0: ["/Ana", "/Ben"], 5: ["/Ana"], 10: ["/Ben"]}
-        told = await happened(story)
+        told = await kinds(story)
         assert told[-4:] == ["policy_goes_on", "level_told", "level_told", "policy_exhausted"]
         assert (await story.incident()).escalation == "exhausted"
         explanation = await explained(story.store, 1)
@@ -75,7 +59,7 @@ async def test_a_policy_goes_on_at_its_own_pace_when_the_only_provider_works_aga
 
 
 async def test_who_could_not_be_reached_in_any_round_is_paged_once_when_the_provider_works_again(database: str) -> None:
-    async with with_broken_provider(database) as (story, other):
+    async with two_providers(database) as (story, other):
         ana, ben = await reached_by(story, "Ana", other.url("/ana")), await story.person("Ben")
         alerts = await sender(story, await story.policy([[ana], [ben]], delay_s=300, repeat=2))
         await alerts.fires("DiskFull")
@@ -91,7 +75,7 @@ async def test_who_could_not_be_reached_in_any_round_is_paged_once_when_the_prov
 
 
 async def test_a_fallback_that_could_not_be_reached_either_is_told_once_too(database: str) -> None:
-    async with with_broken_provider(database) as (story, other):
+    async with two_providers(database) as (story, other):
         people = [await reached_by(story, name, other.url(f"/{name}")) for name in ("Ana", "Eva")]
         document = {
             "name": "with fallback",
@@ -104,22 +88,22 @@ async def test_a_fallback_that_could_not_be_reached_either_is_told_once_too(data
         alerts = await sender(story, policy.id)
         await alerts.fires("DiskFull")
         await story.passes(minutes=5)
-        kinds = await happened(story)
-        assert [kinds.count(kind) for kind in ("level_told", "fallback_told", "undelivered")] == [1, 1, 1]
+        told = await kinds(story)
+        assert [told.count(kind) for kind in ("level_told", "fallback_told", "undelivered")] == [1, 1, 1]
         story.errors.clear()
         other.usual = FINE
         assert await minutes(story, other, 20) == {0: ["/Ana", "/Eva"], 5: ["/Ana"]}
 
 
 async def test_a_storm_that_nobody_could_be_told_of_goes_on_when_it_is_told_in_one_message(database: str) -> None:
-    async with with_broken_provider(database, page_limit=4, page_window_s=600) as (story, other):
+    async with two_providers(database, page_limit=4, page_window_s=600) as (story, other):
         ana = await reached_by(story, "Ana", other.url("/ana"))
         policy = await story.policy([[ana]], delay_s=300, repeat=1)
         service = await story.service("checkout", policy, grouping={"by": "alert"})
         alerts = await story.integration("alertmanager", service)
         await alerts.fires(*(f"A{number}" for number in range(15)))
         await story.passes(minutes=5)
-        assert (await happened(story)).count("undelivered") == 15
+        assert (await kinds(story)).count("undelivered") == 15
         story.errors.clear()
         other.usual = FINE
         tried = len(other.seen)
@@ -127,12 +111,12 @@ async def test_a_storm_that_nobody_could_be_told_of_goes_on_when_it_is_told_in_o
         titles = [seen.json["title"] for seen in other.seen[tried:]]
         assert any("more incidents need you" in title for title in titles)
         await story.passes(minutes=20)
-        kinds = await happened(story)
-        assert [kinds.count(kind) for kind in ("policy_goes_on", "level_told", "policy_exhausted")] == [15, 30, 15]
+        told = await kinds(story)
+        assert [told.count(kind) for kind in ("policy_goes_on", "level_told", "policy_exhausted")] == [15, 30, 15]
 
 
 async def test_what_waited_in_several_rounds_is_in_one_message_once(database: str) -> None:
-    async with with_broken_provider(database, page_limit=1, page_window_s=600) as (story, other):
+    async with two_providers(database, page_limit=1, page_window_s=600) as (story, other):
         ana, desk = await reached_by(story, "Ana", other.url("/ana")), await story.channel("Desk")
         policy = await story.policy([[ana], [desk]], delay_s=300, repeat=2)
         service = await story.service("checkout", policy, grouping={"by": "alert"})
@@ -150,7 +134,7 @@ async def test_what_waited_in_several_rounds_is_in_one_message_once(database: st
 
 
 async def test_each_way_of_a_person_tells_once_and_so_does_whoever_asks_them_to_join(database: str) -> None:
-    async with with_broken_provider(database) as (story, other):
+    async with two_providers(database) as (story, other):
         methods = [
             {"id": way, "kind": "webhook", "label": way, "address": {"url": other.url(f"/{way}")}}
             for way in ("push", "sms")
