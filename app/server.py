@@ -12,6 +12,7 @@ import gc
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -42,6 +43,8 @@ REQUEST_S = 60
 """A request that is not here whole by then is not waited for; its sender comes again."""
 MAX_HEAD = 64 * 1024
 """Bytes of a request that are not its body: its address, its headers, what stands between and behind chunks."""
+MOST_FILES = 65_536
+"""As many open files as one process has use for, where nothing bounds them."""
 CONNECTIONS_SHARE = 0.75
 """Of the files this process may have open; the rest is for the database, the providers and the log."""
 
@@ -128,14 +131,21 @@ class Connection(HttpToolsProtocol):
 
 def files() -> int:
     """How many files and connections this process may have open."""
-    return 8_192 if sys.platform == "win32" else resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    found = MOST_FILES if sys.platform == "win32" else resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return found if 0 < found < MOST_FILES else MOST_FILES
 
 
 def more_files() -> None:
-    """Takes as many as this process may: by default it has 1,024, which one idle client could use up."""
-    if sys.platform != "win32":
-        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    """Takes more than it has, as far as this process may: by default it has 1,024, which one idle client could use up."""
+    if sys.platform != "win32" and (limits := wanted_files(*resource.getrlimit(resource.RLIMIT_NOFILE))):
+        with suppress(ValueError, OSError):  # some systems say no to what they seem to allow
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def wanted_files(has: int, may: int) -> tuple[int, int] | None:
+    """The limits that this process wants, of the soft and the hard one it has; None where they are enough. Below 0: no limit."""
+    wanted = min(may, MOST_FILES) if may >= 0 else MOST_FILES
+    return (wanted, may) if 0 <= has < wanted else None
 
 
 def _config(application: Any, settings: Settings) -> uvicorn.Config:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
@@ -142,3 +143,19 @@ async def test_connections_leave_a_quarter_of_the_files_to_the_pages():
     state.connections.update(range(most - 1))  # type: ignore[arg-type] # only their number counts
     wires = [connected(loop, state)[1] for _ in range(2)]
     assert [wire.closed for wire in wires] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("has", "may", "then"),
+    [
+        (256, -1, (server.MOST_FILES, -1)),
+        (1_024, 524_288, (server.MOST_FILES, 524_288)),
+        (1_024, 4_096, (4_096, 4_096)),
+        (100_000, 524_288, None),
+        (-1, -1, None),
+    ],
+)
+def test_as_many_files_as_there_is_use_for_and_never_fewer_than_before(
+    has: int, may: int, then: tuple[int, int] | None
+) -> None:
+    assert server.wanted_files(has, may) == then
