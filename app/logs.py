@@ -48,7 +48,7 @@ _IN_TEXT: Final = (
     # What a statement was given may hold addresses and keys.
     (re.compile(r"\[parameters: [^\n]*"), f"[parameters: {MASK}]"),
     (re.compile(r"(/v1/in/[^/\s?#\"']{1,60}/)[^/\s?#\"'<>]+"), rf"\1{MASK}"),
-    (re.compile(r"(/[act]/)[\w.~%=-]{8,}"), rf"\1{MASK}"),
+    (re.compile(r"(/[abcrt]/)[\w.~%=-]{8,}"), rf"\1{MASK}"),
     (re.compile(r"([a-z][a-z0-9+.-]{0,30}://)[^/\s?#\"'<>]+@", re.IGNORECASE), rf"\1{MASK}@"),
     (re.compile(r"(\b(?:bearer|basic|token)[ :]+)[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1{MASK}"),
     (

@@ -114,7 +114,8 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """The address that goes into links, without a slash at its end."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     @property
     def hints_address(self) -> str | None:

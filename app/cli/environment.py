@@ -118,6 +118,19 @@ def _check_database_url(url: str) -> None:
         raise Trouble(f"{PREFIX}DATABASE_URL starts with {driver}://; it must be {forms}")
     if driver == "sqlite" and make_url(url).database in (None, "", ":memory:"):
         raise Trouble(f"{PREFIX}DATABASE_URL names no file; a database in memory would lose every alert")
+    if driver == "postgresql+asyncpg" and (unknown := sorted(set(make_url(url).query) - _parameters())):
+        raise Trouble(
+            f"{PREFIX}DATABASE_URL ends with {unknown[0]}=, which asyncpg does not know; ssl=require asks for TLS"
+        )
+
+
+def _parameters() -> set[str]:
+    """What may stand behind the question mark."""
+    from inspect import signature
+
+    from asyncpg import connect
+
+    return {"sslmode", "prepared_statement_cache_size", "prepared_statement_name_func", *signature(connect).parameters}
 
 
 def _check_hints_url(url: str) -> None:

@@ -79,6 +79,8 @@ def _deepest(error: BaseException) -> str:
         return "nothing listens there (connection refused)"
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.strerror}: {error.filename}"
     said = str(getattr(error, "strerror", None) or error).strip().splitlines()
     return said[0].removeprefix("the database can't be reached: ") if said else type(error).__name__
 

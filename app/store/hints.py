@@ -41,6 +41,8 @@ def direct_url(url: str) -> str:
     """A database address as asyncpg wants it, without what only SQLAlchemy understands."""
     parsed = make_url(url).set(drivername="postgresql")
     ours = [name for name in parsed.query if name.startswith("prepared_statement_")]
+    if "ssl" in parsed.query:
+        parsed = parsed.difference_update_query(["ssl"]).update_query_dict({"sslmode": parsed.query["ssl"]})
     return parsed.difference_update_query(ours).render_as_string(hide_password=False)
 
 

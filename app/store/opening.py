@@ -21,6 +21,8 @@ def open_store(url: str, clock: Clock, ids: Ids, *, pool_size: int = 8) -> Store
     if parsed.drivername == "postgresql+asyncpg":
         from app.store.postgres import Postgres
 
+        if "sslmode" in parsed.query:  # what everything but SQLAlchemy's asyncpg calls it
+            parsed = parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": parsed.query["sslmode"]})
         return Store(Postgres(parsed, pool_size), clock, ids)
     raise ValueError(
         f"TOCSIN_DATABASE_URL starts with {parsed.drivername!r}; it must start with sqlite:/// or postgresql+asyncpg://"

@@ -7,8 +7,10 @@ runs in one step, and a transaction costs one hand-over between threads and not 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import URL, Connection, CursorResult, Engine, Executable, create_engine, event
@@ -108,6 +110,12 @@ def _sqlite_engine(url: URL, begin: str, connections: int, cache_kb: int) -> Eng
         hide_parameters=True,
         connect_args={"check_same_thread": False, "cached_statements": 512},
     )
+
+    @event.listens_for(engine, "do_connect")
+    def keep_private(*_: Any) -> None:
+        # What signs links and opens chats is in it, so a new file is its owner's alone. SQLite itself says what is wrong.
+        with suppress(OSError):
+            os.close(os.open(url.database or "", os.O_RDONLY | os.O_CREAT, 0o600))
 
     @event.listens_for(engine, "connect")
     def configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -10,9 +10,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.clock import SECOND
+from app.clock import SECOND, SystemClock
+from app.ids import ProcessIds
 from app.incidents import respond
 from app.store.hints import CHANNEL, direct_url
+from app.store.opening import open_store
+from app.store.resources import config_version
 from tests.conftest import TEMPLATE
 from tests.harness.clock import StoryClock
 from tests.harness.postgres import Cluster
@@ -149,3 +152,14 @@ async def test_many_that_fall_due_together_are_announced_once(shared: str) -> No
         await ear.execute("SELECT 1")
         assert len(heard) <= 2
         await ear.close()
+
+
+@pytest.mark.parametrize("asks", ["ssl=prefer", "sslmode=prefer"])
+async def test_an_address_may_ask_for_tls_in_either_spelling(shared, asks):
+    """SQLAlchemy calls it ssl, everything else sslmode; the store and the hints go to the same server."""
+    url = f"{shared}{'&' if '?' in shared else '?'}{asks}"
+    ear = await asyncpg.connect(direct_url(url))
+    await ear.close()
+    store = open_store(url, SystemClock(), ProcessIds())
+    assert await store.read(config_version) == ""
+    await store.close()

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -270,3 +271,13 @@ async def test_a_deed_that_others_are_always_quicker_than_is_trouble_of_the_data
     with pytest.raises(Unavailable):
         await store.write(deed)
     assert len(tried) == 3
+
+
+async def test_a_new_file_of_sqlite_is_its_owners_alone(tmp_path: Path) -> None:
+    """What signs links is in it, and the addresses of chats, in clear."""
+    store = open_store(f"sqlite:///{tmp_path}/t.db", StoryClock(), ProcessIds(7))
+    await migrate(store)
+    assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == dict.fromkeys(
+        ("t.db", "t.db-wal", "t.db-shm"), 0o600
+    )
+    await store.close()

@@ -43,6 +43,12 @@ def only(found: list[Finding], mark: str) -> Finding:
 HEALTHY_FILE = sqlite.Facts(Path("/var/lib/tocsin/tocsin.db"), (3, 45, 1), "wal", 2, "ext4", 50 * 10**9)
 
 
+def test_a_file_that_everybody_may_read_is_a_warning():
+    seen, *_ = [finding for finding in sqlite.judge(replace(HEALTHY_FILE, mode=0o100644)) if finding.mark == "warn"]
+    assert "every user of this machine may read" in seen.says
+    assert "chmod 600 /var/lib/tocsin/tocsin.db" in seen.do
+
+
 def test_a_healthy_file_is_one_line_and_its_disk_another():
     assert [finding.mark for finding in sqlite.judge(HEALTHY_FILE)] == ["ok", "ok"]
 

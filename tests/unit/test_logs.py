@@ -61,6 +61,8 @@ LEAKS = [
     {"path": f"/a/{CANARY}.abc"},
     {"path": f"/c/{CANARY}.ics"},
     {"path": f"/t/{CANARY}.abc"},
+    {"path": f"/b/{CANARY}.abc"},
+    {"path": f"/r/{CANARY}.abc"},
     {"why": f"open https://t.example/a/{CANARY} to answer"},
     {"database": f"postgresql+asyncpg://tocsin:{CANARY}@db/tocsin"},
     {"smtp_url": f"smtp://me:{CANARY}@mail:587"},

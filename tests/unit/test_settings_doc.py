@@ -9,6 +9,7 @@ import pytest
 
 from app.cli.environment import read_settings, unknown_variables
 from app.cli.settings import document
+from app.cli.storage import explained
 from app.cli.trouble import Trouble
 from app.settings import Settings
 
@@ -77,6 +78,11 @@ def test_what_kubernetes_adds_for_a_service_of_that_name_stops_nothing():
         ("DATABASE_URL", "tocsin.db", "TOCSIN_DATABASE_URL can't be read; it must be sqlite:///FILE or"),
         ("DATABASE_URL", "mysql://u:s3cret@h/d", "TOCSIN_DATABASE_URL starts with mysql://; it must be"),
         ("DATABASE_URL", "postgresql+asyncpg://u:s3cret@h:port/d", "TOCSIN_DATABASE_URL can't be read"),
+        (
+            "DATABASE_URL",
+            "postgresql+asyncpg://u:s3cret@h/d?application_name=x",
+            "application_name=, which .* ssl=require",
+        ),
         ("DATABASE_URL", "sqlite://", "TOCSIN_DATABASE_URL names no file"),
         ("DATABASE_URL", "sqlite:///:memory:", "TOCSIN_DATABASE_URL names no file"),
         ("PUBLIC_URL", "tocsin.example.com", "TOCSIN_PUBLIC_URL must be a plain http or https URL"),
@@ -96,6 +102,16 @@ def test_a_port_that_kubernetes_set_is_explained(monkeypatch):
     monkeypatch.setenv("TOCSIN_PORT", "tcp://10.1.2.3:8080")
     with pytest.raises(Trouble, match="enableServiceLinks: false"):
         read_settings()
+
+
+def test_an_address_of_version_6_makes_a_link_that_opens():
+    assert Settings(host="::1", port=8080).base_url == "http://[::1]:8080"
+
+
+def test_a_file_that_may_not_be_looked_at_is_named():
+    """The driver looks for certificates in the home folder; a service may have one that it can't enter."""
+    error = PermissionError(13, "Permission denied", "/home/tocsin/.postgresql/postgresql.key")
+    assert "Permission denied: /home/tocsin/.postgresql/postgresql.key" in explained(Settings(), error)
 
 
 def test_an_option_goes_before_its_variable(monkeypatch):

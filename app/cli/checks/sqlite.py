@@ -19,6 +19,7 @@ HARDLY_ANY_BYTES: Final = 100_000_000
 _NETWORK: Final = ("nfs", "cifs", "smb", "9p", "ceph", "afs", "lustre", "gluster", "sshfs", "s3fs", "rclone", "gcsfuse")
 _GONE: Final = {"tmpfs": "memory", "ramfs": "memory", "overlay": "a container's own layer"}
 _FULL: Final = 2
+_OTHERS_READ: Final = 0o004
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Facts:
     synchronous: int
     file_system: str
     free_bytes: int
+    mode: int = 0o600
 
 
 def before_opening(file: Path) -> Finding | None:
@@ -55,6 +57,7 @@ async def gather(conn: Any, file: Path) -> Facts:
         int((await conn.exec_driver_sql("PRAGMA synchronous")).scalar()),
         file_system_of(file, _mounts()),
         shutil.disk_usage(file.parent).free,
+        _mode(file),
     )
 
 
@@ -78,6 +81,14 @@ def _settings(facts: Facts) -> list[Finding]:
                 ABOUT,
                 f"SQLite's journal mode is {facts.journal_mode}, not WAL: the file system under {facts.file} refused it",
                 "put the file on a local disk",
+            )
+        )
+    if facts.mode & _OTHERS_READ:
+        found.append(
+            warn(
+                ABOUT,
+                f"every user of this machine may read {facts.file}, and the secrets of your ways out are in it",
+                f"chmod 600 {facts.file} {facts.file}-wal {facts.file}-shm",
             )
         )
     if facts.synchronous < _FULL:
@@ -114,6 +125,10 @@ def _disk(facts: Facts) -> list[Finding]:
     else:
         found.append(ok("disk", free))
     return found
+
+
+def _mode(file: Path) -> int:
+    return file.stat().st_mode
 
 
 def _mounts() -> str:
