@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -15,6 +16,7 @@ from app.sources.event import Event, Received
 from app.sources.source import Source
 
 MAX_KEY = 255
+_SHORTENED = re.compile(rf".{{{MAX_KEY - 34}}}~([0-9a-f]{{32}})", re.DOTALL)
 """A longer dedup key is shown by its beginning and its digest; what counts is the digest of all of it."""
 MAX_KEPT_BODY = 65_536
 
@@ -78,6 +80,12 @@ def key_digest(integration_id: int, key: str) -> bytes:
 def shown_key(key: str, digest: bytes) -> str:
     """The key as stored for people."""
     return key if len(key) <= MAX_KEY else f"{key[: MAX_KEY - 34]}~{digest.hex()}"
+
+
+def digest_shown(key: str) -> bytes | None:
+    """The digest in a key as `shown_key` stores one that is long; None for any other."""
+    found = _SHORTENED.fullmatch(key)
+    return bytes.fromhex(found[1]) if found else None
 
 
 def content_of(event: Event) -> bytes:

@@ -251,6 +251,41 @@ async def test_what_is_strange_loses_no_page_and_what_is_wrong_is_said_as_opsgen
         assert (await story.rows("SELECT count(*) AS many FROM unparsed"))[0].many == 2
 
 
+async def test_a_long_alias_is_good_as_it_is_shown_and_never_another_keys(database: str) -> None:
+    async with town(database) as story:
+        ana, sender = await _checkout(story)
+        stranger = await story.integration("opsgenie", None)
+        alias = "a/" * 200
+        assert (await _does(story, sender, "POST", "", {"message": "Long", "alias": alias}))["success"]
+        await ana.is_paged("Long")
+        (shown,) = [one["alias"] for one in await _reads(story, sender, "")]
+        assert len(shown) < 255
+        close = f"/{quote(shown, safe='')}/close?identifierType=alias"
+        for by, status in ((stranger, "open"), (sender, "closed")):
+            assert (await _does(story, by, "POST", close))["success"]
+            (alert,) = await _reads(story, sender, "")
+            assert alert["status"] == status
+
+
+async def test_notes_come_in_pages(database: str) -> None:
+    async with town(database) as story:
+        ana, sender = await _checkout(story)
+        assert (await _does(story, sender, "POST", "", {"message": "Disk", "alias": "a/b"}))["success"]
+        await ana.is_paged("Disk")
+        for number in range(5):
+            await _does(story, sender, "POST", "/a%2Fb/notes?identifierType=alias", {"note": str(number)})
+        for order, wanted in (("desc", "43210"), ("asc", "01234")):
+            path: str | None = f"/a%2Fb/notes?identifierType=alias&limit=2&order={order}"
+            found = []
+            while path is not None:
+                page = (await _asks(story, sender, "GET", path)).json()
+                found.append("".join(one["note"] for one in page["data"]))
+                path = page["paging"].get("next", "").partition("/v2/alerts")[2] or None
+            assert found == [wanted[:2], wanted[2:4], wanted[4:]]
+        back = await _asks(story, sender, "GET", "/a%2Fb/notes?identifierType=alias&direction=prev")
+        assert back.status_code == 422
+
+
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_the_libraries_of_opsgenie_and_apprise_work_unchanged(
     database: str, monkeypatch: pytest.MonkeyPatch

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from typing import Any, ClassVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from app.api.ingest import Reply
 from app.api.intake import Intake
@@ -154,12 +154,21 @@ class OpsgenieDoor:
                 return self.failed(call, 404, f"There are no {lacking[0]} here; docs/opsgenie.md lists what is.")
             return self.failed(call, 404, f"Alert with identifier [{identifier[:200]}] does not exist.")
         if verb == "notes":
-            limit, order = _limit(call, MAX_LIMIT), call.asked("order", "desc")
-            found = await self._world.store.read(known.notes, row.incident_id, limit, order)
-            return Reply(200, {"data": found, "paging": {}, **self._about()}, JSON)
+            return await self._notes(call, row.incident_id)
         if verb:
             return self.failed(call, 404, "This is not here; docs/opsgenie.md lists what is.")
         return Reply(200, {"data": known.shown(row, inlet, self._world.clock.now()), **self._about()}, JSON)
+
+    async def _notes(self, call: Call, incident_id: int | None) -> Reply:
+        """A page of notes; the offset is that of the last note of the page before it."""
+        limit, after = _limit(call, MAX_LIMIT), call.asked("offset")
+        if call.asked("direction", "next") != "next":
+            raise Unprocessable("direction", "direction can only be next here; for the other end set order.")
+        found = await self._world.store.read(known.notes, incident_id, limit + 1, call.asked("order", "desc"), after)
+        pages = {"first": _at(call, self._world.base_url, limit=limit)}
+        if len(found) > limit:
+            pages["next"] = _at(call, self._world.base_url, limit=limit, offset=found[limit - 1]["offset"])
+        return Reply(200, {"data": found[:limit], "paging": pages, **self._about()}, JSON)
 
     async def _status(self, inlet: Inlet, call: Call, request: str) -> Reply:
         asked = known.request_of(request)
@@ -225,11 +234,15 @@ def _whole(call: Call, field: str, usual: int, least: int, most: int) -> int:
     return int(said)
 
 
-def _paging(call: Call, base_url: str, limit: int, offset: int, total: int) -> dict[str, str]:
+def _at(call: Call, base_url: str, **place: Any) -> str:
+    """The address of another page of the same."""
     rest = [(name, value) for name, value in call.query if name not in ("limit", "offset", "key")]
+    return f"{base_url}/{'/'.join(quote(step, safe='') for step in call.path)}?{urlencode([*rest, *place.items()])}"
 
+
+def _paging(call: Call, base_url: str, limit: int, offset: int, total: int) -> dict[str, str]:
     def at(start: int) -> str:
-        return f"{base_url}/{'/'.join(call.path)}?{urlencode([*rest, ('limit', limit), ('offset', start)])}"
+        return _at(call, base_url, limit=limit, offset=start)
 
     pages = {"first": at(0), "last": at(max(0, (total - 1) // limit * limit))}
     if offset:

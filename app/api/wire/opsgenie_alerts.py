@@ -18,7 +18,7 @@ from app.api.alerts import alerts_with_numbers
 from app.api.wire.newest import newest
 from app.api.wire.opsgenie_query import Test
 from app.clock import DAY, Micros, iso
-from app.dedup.arrival import key_digest
+from app.dedup.arrival import digest_shown, key_digest
 from app.dedup.directory import Inlet
 from app.dedup.tables import alerts, last_seen, times_seen
 from app.ids import first_id
@@ -138,26 +138,32 @@ async def by_digest(view: Reading, inlet: Inlet, digest: bytes) -> Any:
 
 
 async def find(view: Reading, inlet: Inlet, identifier: str, kind: str) -> Any:
-    """The alert that is meant, or None. By id also the id of the request that made it, and, when it is neither, its alias."""
+    """The alert that is meant, or None. By id also the id of the request that made it, and, when it is neither, its alias.
+
+    A long alias is good in full and as it is shown.
+    """
     found = None
     if kind == "tiny":
         found = await _by_tiny(view, inlet, identifier)
-    elif kind != "alias" and _is_number(identifier):
+    elif kind != "alias" and is_number(identifier):
         found = (await view.conn.execute(_of(inlet).where(alerts.c.id == int(identifier)))).first()
     elif kind != "alias" and (asked := request_of(identifier)):
         found = await by_digest(view, inlet, asked.digest)
     if found is None and kind != "tiny":
         found = await by_digest(view, inlet, key_digest(inlet.integration_id, identifier))
+    if found is None and kind != "tiny" and (digest := digest_shown(identifier)):
+        found = await by_digest(view, inlet, digest)
     return found
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether it may be an id."""
     return text.isascii() and text.isdigit() and int(text) < 1 << 63 if len(text) < 20 else False
 
 
 async def _by_tiny(view: Reading, inlet: Inlet, identifier: str) -> Any:
     """Of the incident's alerts an open one, the newest; an alert without an incident has its own id for a tiny one."""
-    if not _is_number(identifier):
+    if not is_number(identifier):
         return None
     best = _of(inlet).order_by(alerts.c.resolved_at.is_not(None), alerts.c.id.desc()).limit(1)
     for named in (incidents.c.number == int(identifier), alerts.c.id == int(identifier)):
@@ -269,14 +275,17 @@ def _details(labels: Mapping[str, str], words: Mapping[str, str], tagged: Sequen
     return own | {name: value for name, value in words.items() if name not in _OWN_WORDS}
 
 
-async def notes(view: Reading, incident_id: int | None, limit: int, order: str) -> list[dict[str, Any]]:
-    """What people said about the incident of an alert: the newest first, or the oldest (`asc`)."""
+async def notes(view: Reading, incident_id: int | None, limit: int, order: str, after: str) -> list[dict[str, Any]]:
+    """What people said about the incident of an alert: the newest first, or the oldest (`asc`); `after` a note's offset."""
+    up = order == "asc"
     question = (
         timeline.select()
         .where(timeline.c.incident_id == incident_id, timeline.c.kind == "note")
-        .order_by(timeline.c.id.asc() if order == "asc" else timeline.c.id.desc())
+        .order_by(timeline.c.id.asc() if up else timeline.c.id.desc())
         .limit(limit)
     )
+    if is_number(after):
+        question = question.where(timeline.c.id > int(after) if up else timeline.c.id < int(after))
     return [
         {"note": row.reason, "owner": row.actor, "createdAt": iso(row.at), "offset": str(row.id)}
         for row in await view.conn.execute(question)
