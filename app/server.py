@@ -45,6 +45,8 @@ MAX_HEAD = 64 * 1024
 """Bytes of a request that are not its body: its address, its headers, what stands between and behind chunks."""
 MOST_FILES = 65_536
 """As many open files as one process has use for, where nothing bounds them."""
+CONNECTIONS = 10_000
+"""What each of them may have sent and nobody has read yet is kept in memory."""
 CONNECTIONS_SHARE = 0.75
 """Of the files this process may have open; the rest is for the database, the providers and the log."""
 
@@ -88,7 +90,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
-        if len(self.connections) > CONNECTIONS_SHARE * files():
+        if len(self.connections) > min(CONNECTIONS, CONNECTIONS_SHARE * files()):
             transport.close()
         else:
             self._await_request()

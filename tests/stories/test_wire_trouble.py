@@ -52,6 +52,24 @@ async def test_what_could_not_be_committed_is_sent_again_by_every_kind_of_sender
         ana.phone.taken = len(ana.phone.inbox())
 
 
+async def test_what_is_large_is_read_only_with_a_key(database: str) -> None:
+    """A body that anybody may send is kept in memory whole, so it is small; with a key in the path or a header it may be large."""
+    async with town(database) as story:
+        ana = await story.person("Ana")
+        service = await story.service("checkout", await story.policy([[ana]], delay_s=3_600))
+        pager, genie = [await story.integration(kind, service) for kind in ("pagerduty", "opsgenie")]
+        large = "x" * 2 * 1024 * 1024
+        event = {"routing_key": pager.key, **EVENT, "client": large}
+        assert (await story.web.post("/v2/enqueue", json=event)).status_code == 413
+        assert (await story.web.post(f"{pager.path}/v2/enqueue", json=event)).status_code == 202
+        for key, status in (("other", 413), (genie.key, 202)):
+            headers = {"authorization": f"GenieKey {key}"}
+            alert = {"message": "m", "alias": "a", "description": large}
+            assert (await story.web.post("/v2/alerts", json=alert, headers=headers)).status_code == status
+        await story.settled()
+        ana.phone.taken = len(ana.phone.inbox())
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_no_mutated_change_and_no_query_raises_anything_unforeseen(seed: int) -> None:
     chance = random.Random(seed)

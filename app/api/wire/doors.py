@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 _IN = tuple(PREFIX.strip("/").split("/"))
 _READ_HEADERS = READ_HEADERS | {b"x-routing-key"}
 _MAX_FIELDS = 100
+UNPROVEN_BYTES = 1024 * 1024
+"""What anybody may send, since some of these APIs have the key in the body; more only with a key outside of it."""
 _DEEP = 4
 """Slashes of the longest path of an ordinary sender, `/v1/in/KIND/KEY`."""
 
@@ -37,7 +39,7 @@ class Wire:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        intake = Intake(world)
+        self._intake = intake = Intake(world)
         self._doors: tuple[Door, ...] = (
             PagerDutyDoor(world, intake),
             AlertmanagerDoor(world, intake),
@@ -83,6 +85,8 @@ class Wire:
     async def _reply(self, door: Door, call: Call, receive: Any) -> Reply:
         limit = self._world.settings.max_body_bytes
         try:
+            if not _is_small(call) and not (call.key and await self._intake.inlet(door.kind, call.key)):
+                limit = min(limit, UNPROVEN_BYTES)
             body = await body_of(receive, call.headers, limit)
             if b"content-encoding" in call.headers:
                 body = await unpacked(body, call.headers[b"content-encoding"], limit)
@@ -98,6 +102,11 @@ class Wire:
         except Exception:  # one request fails alone, and in words that its sender understands
             log.exception("wire_request_failed", kind=door.kind, method=call.method)
             return door.failed(call, 500, "This is a fault of Tocsin; its log tells more.")
+
+
+def _is_small(call: Call) -> bool:
+    announced = call.headers.get(b"content-length", b"")
+    return announced.isdigit() and int(announced) <= UNPROVEN_BYTES
 
 
 def _steps(scope: Scope) -> list[str]:
