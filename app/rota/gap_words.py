@@ -33,7 +33,7 @@ _TITLES_NOW: dict[FindingKind, str] = {
 def sentence(finding: Finding, zone: str, until: Micros) -> str:
     """A finding of a look until this instant, on the clock of a zone."""
     times = (
-        f"From {when(finding.starts_at, zone)} on"
+        f"From {when(finding.starts_at, zone)}"
         if finding.ends_at >= until
         else span(finding.starts_at, finding.ends_at, zone)
     )

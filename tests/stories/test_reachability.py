@@ -107,7 +107,7 @@ async def test_a_gap_in_eight_days_is_told_a_week_ahead_and_a_day_ahead_and_no_m
         await story.passes(hours=2)
         week = await it.lea.is_paged("Nobody will be reached by policy 'Night' from Tue 13 Jan 00:00, UTC")
         assert week["text"].startswith(
-            "From Tue 13 Jan 00:00, UTC on, nobody is reached: level 1: nobody is on call in Primary "
+            "From Tue 13 Jan 00:00, UTC, nobody is reached: level 1: nobody is on call in Primary "
             "(every layer with participants has ended); there is no fallback."
         )
         assert "override" in week["text"]
@@ -172,7 +172,7 @@ async def test_who_never_verified_a_contact_method_is_warned_of_at_save_and_told
     async with ahead(database, proved=False) as it:
         (warned,) = await it.saves("policies", it.policy())
         assert warned == (
-            "Policy 'Night': From Mon 5 Jan 00:00, UTC on, only people are reached who have not verified a contact method: Ana."
+            "Policy 'Night': From Mon 5 Jan 00:00, UTC, only people are reached who have not verified a contact method: Ana."
         )
         assert await it.found() == ["unverified 01-05T00 02-04T00"]
         told = await it.lea.is_paged("Only unverified contact methods are used by policy 'Night'")

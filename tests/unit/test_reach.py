@@ -162,7 +162,7 @@ def test_sentences_are_on_the_clock_of_the_schedule():
     night, on = (sentence(one, "Europe/Berlin", START + 2 * DAY) for one in found[1:])
     rest = "nobody is reached: level 1: nobody is on call in Days (no layer is active at this hour); the fallback is told: Ben."
     assert night == f"Mon 5 Jan 20:00 to Tue 6 Jan 08:00, Berlin, {rest}"
-    assert on == f"From Tue 6 Jan 20:00, Berlin on, {rest}"
+    assert on == f"From Tue 6 Jan 20:00, Berlin, {rest}"
 
 
 def test_a_warning_tells_the_first_of_a_kind_and_counts_the_rest():
