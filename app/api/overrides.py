@@ -29,6 +29,7 @@ from app.oncall.schedule import Override, OverrideId
 from app.oncall.tables import overrides
 from app.rota import cover
 from app.rota.cover import Advice, TakeOver, Warned
+from app.store import resources
 from app.store.database import Reading, Writing
 from app.world import World
 
@@ -164,9 +165,11 @@ async def take_over(tx: Writing, schedule_id: int, said: NewTakeOver, by: str) -
     return await _made(tx, *await cover.take_over(tx, schedule_id, said.take_over(), by))
 
 
-async def _check_people(view: Reading, **fields: str | None) -> None:
+async def _check_people(tx: Writing, **fields: str | None) -> None:
+    # Nobody is deleted between this and the commit.
+    await resources.config_held(tx)
     named = (Reference(field, "person", person) for field, person in fields.items() if person is not None)
-    await references.check(view, named)
+    await references.check(tx, named)
 
 
 async def _made(view: Reading, override_id: int, warned: Sequence[Warned]) -> Made:

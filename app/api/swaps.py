@@ -28,6 +28,7 @@ from app.rota import swaps
 from app.rota.hands import Hand, Interval
 from app.rota.swaps import Asking, State, Swap
 from app.rota.tickets import Door
+from app.store import resources
 from app.store.database import Reading, Writing
 from app.world import World
 
@@ -152,6 +153,8 @@ def shown(swap: Swap, now: Micros) -> dict[str, Any]:
 async def ask(tx: Writing, schedule_id: int, said: NewSwap, door: Door, by: str) -> Made:
     """Asks for a swap. Raises NotFound, Invalid, BadField, Refused."""
     await read_one(tx, "schedule", schedule_id)
+    # Nobody is deleted between this and the commit.
+    await resources.config_held(tx)
     people = (Reference(field, "person", getattr(said, field)) for field in ("asked_by", "asked"))
     await references.check(tx, people)
     if said.asked_by == said.asked:

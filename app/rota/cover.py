@@ -135,6 +135,8 @@ async def make(tx: Writing, schedule_id: int, said: Override, reason: str, by: s
     """Makes the override, from now on at the earliest; names those it is laid over. Raises BadField."""
     if fault := misplaced(said, tx.now):
         raise fault
+    # Settling first keeps every other change of this schedule away: of two at once the second is told of the first.
+    await settle(tx, [schedule_id])
     before = await overrides_of(tx, schedule_id, max(said.starts_at, tx.now), said.ends_at)
     await lay(tx, schedule_id, [said], reason, by)
     below = [one for one in before if touch(said, one)]
@@ -229,6 +231,8 @@ async def take_over(tx: Writing, schedule_id: int, said: TakeOver, by: str) -> t
 
     Raises BadField, Refused(`already_on_call`, `several_on_call`, `no_end`).
     """
+    # Settling first keeps every other change of this schedule away: of two who take over at once the second does so from the first.
+    await settle(tx, [schedule_id])
     rota = (await rotas(tx, [schedule_id], tx.now, tx.now + LOOKED_AHEAD))[schedule_id]
     place = taken(rota, said, tx.now, await _names(tx, (int(duty.person) for duty in on_call(rota, tx.now).people)))
     until = said.until if said.until is not None else _end(rota, place, tx.now)

@@ -117,6 +117,8 @@ async def ask(tx: Writing, door: Door, asking: Asking, by: str) -> tuple[Swap, l
 
 async def accept(tx: Writing, swap_id: int, by: str) -> Swap:
     """The shifts change hands. Raises Refused(`no_such_swap`, `swap_answered`, `swap_begun`, `shifts_changed`)."""
+    # Who takes the shifts is not deleted while they change hands.
+    await resources.config_held(tx)
     swap = await _open(tx, swap_id)
     # Settling first also keeps every other change of this schedule away until this is committed.
     await settle(tx, [swap.asking.schedule_id])

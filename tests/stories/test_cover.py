@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from app.people.person import Person
@@ -256,3 +257,29 @@ async def test_who_stands_in_may_be_away_disabled_or_on_call_already_and_a_warni
         assert said(await rota.responder.create(take_over, {"person": rota.id("Ben"), "role": "primary"})) == twice
         assert said(await rota.responder.create(take_over, {"person": rota.id("Dan"), "role": "secondary"})) == disabled
         assert said(await rota.asks("Ana", "Dan", ("01-15", "01-16"))) == disabled
+
+
+async def test_of_two_who_take_over_at_once_the_second_takes_over_from_the_first(database: str) -> None:
+    """Nobody is told that they have it while somebody else does."""
+    async with rota_town(database, "Ana", "Ben") as rota:
+        path = f"{rota.path[1:]}/take-over"
+        made = await asyncio.gather(*(rota.responder.create(path, {"person": rota.id(who)}) for who in ("Cat", "Dan")))
+        (now,) = await rota.on_call()
+        first = "Cat" if now == "Dan" else "Dan"
+        assert {(rota.name(one["replaces"]), rota.name(one["person"])) for one in made} == {
+            ("Ana", first),
+            (first, now),
+        }
+
+
+async def test_somebody_who_is_deleted_meanwhile_does_not_stand_in(database: str) -> None:
+    """The override or the deletion comes first, and the other is refused: nobody who is not there is on call."""
+    async with rota_town(database, "Ana", "Ben") as rota:
+        for number in range(3):
+            eva = await rota.asked.admin.create("people", {"name": f"Eva {number}"})
+            cover = {**rota.override("Cat", "01-06", "01-07"), "person": eva["id"]}
+            both = await asyncio.gather(
+                rota.responder.ask("POST", f"{rota.path}/overrides", json=cover),
+                rota.asked.admin.ask("DELETE", f"/people/{eva['id']}", version=1),
+            )
+            assert [one.status_code for one in both] in ([201, 409], [422, 204])
