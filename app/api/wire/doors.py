@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 _IN = tuple(PREFIX.strip("/").split("/"))
 _READ_HEADERS = READ_HEADERS | {b"x-routing-key"}
 _MAX_FIELDS = 100
-UNPROVEN_BYTES = 1024 * 1024
+UNPROVEN_BYTES = 2 * 1024 * 1024
 """What anybody may send, since some of these APIs have the key in the body; more only with a key outside of it."""
 _DEEP = 4
 """Slashes of the longest path of an ordinary sender, `/v1/in/KIND/KEY`."""
