@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 from contextlib import suppress
@@ -62,6 +63,9 @@ async def test_what_is_large_is_read_only_with_a_key(database: str) -> None:
         event = {"routing_key": pager.key, **EVENT, "client": large}
         assert (await story.web.post("/v2/enqueue", json=event)).status_code == 413
         assert (await story.web.post(f"{pager.path}/v2/enqueue", json=event)).status_code == 202
+        packed = {"content": gzip.compress(json.dumps(event).encode()), "headers": {"content-encoding": "gzip"}}
+        assert (await story.web.post("/v2/enqueue", **packed)).status_code == 413
+        assert (await story.web.post(f"{pager.path}/v2/enqueue", **packed)).status_code == 202
         for key, status in (("other", 413), (genie.key, 202)):
             headers = {"authorization": f"GenieKey {key}"}
             alert = {"message": "m", "alias": "a", "description": large}

@@ -105,7 +105,7 @@ class Wire:
 
 
 def _is_small(call: Call) -> bool:
-    announced = call.headers.get(b"content-length", b"")
+    announced = b"" if b"content-encoding" in call.headers else call.headers.get(b"content-length", b"")
     return announced.isdigit() and int(announced) <= UNPROVEN_BYTES
 
 
