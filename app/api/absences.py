@@ -211,6 +211,8 @@ def _span(shift: Shift) -> str:
 
 async def create(tx: Writing, person_id: int, said: NewAbsence, seen: Foreseen, by: str) -> Made:
     """Enters an absence. Raises NotFound, BadField."""
+    # Nobody moves to another time zone between this and the commit.
+    await resources.config_held(tx)
     away = said.away(await read_one(tx, "person", person_id))
     absences.check(away.starts_at, away.ends_at, tx.now)
     made = await absences.enter(tx, away, said.days(), by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from sqlalchemy import insert
@@ -291,3 +292,16 @@ async def test_an_absence_that_undoes_a_cover_says_so(database: str) -> None:
         assert "Dan stands in no more in Primary (primary) from 2026-01-08 00:00 UTC" in warning["message"]
         other = await away(rota, "Ana", "11")
         assert other["warnings"] == []
+
+
+async def test_leave_that_is_entered_while_its_person_moves_has_the_days_of_the_new_place(database: str) -> None:
+    async with rota_town(database, "Ana", "Ben") as rota:
+        path = f"/people/{rota.id('Ben')}"
+        for day, zone in (("12", "America/New_York"), ("13", "UTC"), ("14", "America/New_York")):
+            ben = await rota.asked.admin.get(path)
+            document = {key: ben[key] for key in Person.model_fields} | {"time_zone": zone}
+            await asyncio.gather(
+                rota.asked.admin.done(200, "PUT", path, json=document, version=ben["version"]), away(rota, "Ben", day)
+            )
+            hours = {one["starts_at"][11:13] for one in await listed(rota, "Ben")}
+            assert hours == {"00" if zone == "UTC" else "05"}
