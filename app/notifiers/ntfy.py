@@ -5,9 +5,10 @@ The message's id is the notification's sequence id: where a page had to be sent 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+import re
+from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from app.notifiers.address import SecretHeader, Url, host_of
 from app.notifiers.exchange import Said, document, exchange
@@ -20,11 +21,25 @@ _MAX_BYTES: Final = 3_900
 """ntfy turns a message over 4,096 bytes into an attachment, which nobody reads at night."""
 
 
+_TOPIC: Final = re.compile(r"[-_A-Za-z0-9]{1,64}")
+
+
+def _checked_topic(value: SecretStr) -> SecretStr:
+    if not _TOPIC.fullmatch(value.get_secret_value()):
+        raise ValueError("must be 1 to 64 letters, digits, - and _")
+    return value
+
+
 class NtfyAddress(Address):
-    """A topic on a server. On a public server the topic's name is all that protects it: choose a long one."""
+    """A topic on a server. On a public server the topic's name is all that protects it: choose a long one.
+
+    Whoever knows it reads every page, with the link that acknowledges it: so it is as secret as a token.
+    """
 
     server: Url = Field(default="https://ntfy.sh", description="The server's address.")
-    topic: str = Field(pattern=r"^[-_A-Za-z0-9]{1,64}$", description="The topic the phone has subscribed to.")
+    topic: Annotated[SecretStr, AfterValidator(_checked_topic)] = Field(
+        description="The topic the phone has subscribed to."
+    )
     token: SecretHeader | None = Field(
         default=None, description="Access token (tk_...), where the server asks for one."
     )
@@ -46,15 +61,16 @@ class Ntfy:
         token = address.token.get_secret_value() if address.token else ""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         server = address.server.rstrip("/") + "/"
-        full = publication(address.topic, message, self.limits)
-        least = {"topic": address.topic, "message": plain_of(message, 1_000, utf8_size), "priority": full["priority"]}
+        topic = address.topic.get_secret_value()
+        full = publication(topic, message, self.limits)
+        least = {"topic": topic, "message": plain_of(message, 1_000, utf8_size), "priority": full["priority"]}
         return await exchange(
             outbound,
             self.title,
             document(server, full, headers),
             document(server, least, headers),
             read=said,
-            secrets=(token, address.topic),
+            secrets=(token, topic),
         )
 
 

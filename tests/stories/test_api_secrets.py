@@ -36,6 +36,19 @@ async def test_secrets_are_stored_and_never_shown(database: str) -> None:
         assert (await stored(asked))["contact_methods"][0]["address"]["url"] == URL
 
 
+async def test_the_topic_of_a_public_server_is_a_secret(database: str) -> None:
+    """Whoever knows it reads the pages, with the links that acknowledge them: it is not for keys that may only read."""
+    async with api(database) as asked:
+        push = {"kind": "ntfy", "address": {"topic": "verysecret"}}
+        made = await asked.admin.create("people", {"name": "Ana", "contact_methods": [push]})
+        assert made["contact_methods"][0]["address"] == {"server": "https://ntfy.sh", "topic": "***", "token": None}
+        methods = [{**made["contact_methods"][0], "label": "phone"}]
+        await asked.admin.done(
+            200, "PUT", f"/people/{made['id']}", version=1, json={"name": "Ana", "contact_methods": methods}
+        )
+        assert (await stored(asked))["contact_methods"][0]["address"]["topic"] == "verysecret"
+
+
 async def test_a_secret_sent_back_hidden_stays_what_it_was(database: str) -> None:
     async with api(database) as asked:
         made = await asked.admin.create("people", {"name": "Ana", "contact_methods": [PHONE]})
