@@ -347,3 +347,10 @@ def only_ok(found: list[Finding]) -> str:
 )
 def test_links_must_open_elsewhere_and_encrypted(public, mark):
     assert ways_out.judge_public_url(public, public or "http://127.0.0.1:8080").mark == mark
+
+
+def test_a_secret_that_can_be_found_by_trying_is_a_warning_that_does_not_repeat_it():
+    assert ways_out.judge_secret("") == ways_out.judge_secret("a-b" * 12) == []
+    (found,) = ways_out.judge_secret("letmein")
+    assert "has 7 characters" in found.says
+    assert "letmein" not in found.says + found.do

@@ -32,7 +32,8 @@ def examine(settings: Settings) -> list[Finding]:
     if mail:
         found.append(asyncio.run(ways_out.ask_mail_server(mail)))
     machine = clocks.judge_machine(start, clocks.read(clock))
-    return [*found, links, machine, clocks.judge_zones(TZDATA_VERSION, start.wall)]
+    secret = ways_out.judge_secret(settings.secret_key.get_secret_value())
+    return [*found, links, *secret, machine, clocks.judge_zones(TZDATA_VERSION, start.wall)]
 
 
 def _database(settings: Settings) -> list[Finding]:

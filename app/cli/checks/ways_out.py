@@ -18,6 +18,8 @@ from app.paging.failing import Failing
 MAIL: Final = "mail server"
 ANSWERS_WITHIN_S: Final = 5.0
 SHOWN: Final = 5
+GUESSABLE: Final = 20
+"""Characters of a secret that are too few, even when they were drawn by chance."""
 
 
 def judge_addresses(seen: Configured, notifiers: Notifiers, *, mail: bool) -> list[Finding]:
@@ -72,6 +74,16 @@ def judge_public_url(public_url: str, base_url: str) -> Finding:
     if not public_url.startswith("https://"):
         return warn(about, f"they lead to {base_url}, unencrypted", "serve Tocsin behind TLS and set TOCSIN_PUBLIC_URL")
     return ok(about, f"they lead to {base_url}")
+
+
+def judge_secret(secret: str) -> list[Finding]:
+    """Can the secret of the settings be found by trying, by whoever holds one link? Nothing to say when it can't. Pure."""
+    if not secret or len(secret) >= GUESSABLE:
+        return []
+    says = (
+        f"TOCSIN_SECRET_KEY has {len(secret)} characters: whoever holds one link can find it by trying, and make others"
+    )
+    return [warn("links", says, "take a random one (openssl rand -hex 32), or none: then Tocsin makes one")]
 
 
 async def ask_mail_server(url: str) -> Finding:
