@@ -8,6 +8,7 @@ import click
 
 from app.clock import Micros, to_datetime
 from app.explain.wording import relative
+from app.notifiers.text import clean
 
 WIDTH = 80
 
@@ -42,6 +43,8 @@ class Paper:
         self._wrapped(said, margin, " " * len(margin))
 
     def _wrapped(self, said: str, first: str, rest: str) -> None:
+        # A sentence may quote a label, and a label may hold what moves a terminal's cursor or names its window.
+        said = clean(said)
         lines = textwrap.wrap(
             said, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, break_long_words=True
         )
