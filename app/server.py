@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import socket
 import sys
 from collections.abc import Callable
@@ -45,6 +46,7 @@ MAX_HEAD = 64 * 1024
 """Bytes of a request that are not its body: its address, its headers, what stands between and behind chunks."""
 MOST_FILES = 65_536
 """As many open files as one process has use for, where nothing bounds them."""
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 CONNECTIONS = 10_000
 """What each of them may have sent and nobody has read yet is kept in memory."""
 CONNECTIONS_SHARE = 0.75
@@ -87,6 +89,7 @@ class Connection(HttpToolsProtocol):
 
     _late: asyncio.TimerHandle | None = None
     _head = 0
+    _begun = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
@@ -99,12 +102,15 @@ class Connection(HttpToolsProtocol):
         # From here on uvicorn's own timer, which ends idle connections, no longer runs.
         self._await_request()
         self._head += len(data)
+        if not self._begun and (b"pgrade:" in data or b"PGRADE:" in data):
+            data = without_upgrade(data)
         super().data_received(data)
         if self._head > MAX_HEAD and not self.transport.is_closing():
             self.send_400_response("The headers are too long.")
 
     def on_message_begin(self) -> None:
         # The next request may begin in the same packet in which the last one ended.
+        self._begun = True
         self._await_request()
         super().on_message_begin()
 
@@ -113,6 +119,7 @@ class Connection(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        self._begun = False
         self._head = 0
         self._stop_waiting()
         super().on_message_complete()
@@ -129,6 +136,16 @@ class Connection(HttpToolsProtocol):
         if self._late is not None:
             self._late.cancel()
             self._late = None
+
+
+def without_upgrade(data: bytes) -> bytes:
+    """The beginning of a request with its Upgrade header under a name that says nothing. Pure.
+
+    Java's HTTP client offers HTTP/2 with each message to an http address. Nothing obliges a server to take that up, but the
+    parser takes the body for another protocol's, and the alert in it is lost (uvicorn's issue 2722).
+    """
+    head, end, body = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nx-grade:", head) + end + body
 
 
 def files() -> int:

@@ -137,6 +137,23 @@ async def test_a_body_may_be_longer_than_headers():
         assert not wire.closed, head
 
 
+async def test_an_offer_of_another_protocol_loses_no_body():
+    """As Java's HttpClient begins each connection to an http address: its alerts came in empty and were refused."""
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\nUpgrade: h2c\r\n\r\n"
+    for parts in (
+        (HEAD[:-2] + offer + b"{}{}",),
+        (HEAD[:-2] + offer, b"{}", b"{}"),
+        (HEAD[:-2] + offer.upper(), b"{}{}"),
+    ):
+        connection, wire = connected(Loop())
+        for _ in range(2):
+            for part in parts:
+                connection.data_received(part)
+            assert (bytes(connection.cycle.body), connection.cycle.more_body) == (b"{}{}", False)
+            connection.cycle.response_complete = True
+        assert not wire.closed
+
+
 async def test_connections_leave_a_quarter_of_the_files_to_the_pages():
     state, loop = ServerState(), Loop()
     most = int(min(server.CONNECTIONS, server.CONNECTIONS_SHARE * server.files()))
