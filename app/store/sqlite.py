@@ -114,8 +114,9 @@ def _sqlite_engine(url: URL, begin: str, connections: int, cache_kb: int) -> Eng
     @event.listens_for(engine, "do_connect")
     def keep_private(*_: Any) -> None:
         # What signs links and opens chats is in it, so a new file is its owner's alone. SQLite itself says what is wrong.
+        # One that is there is never opened here: closing it again would end the locks of this process's other connections.
         with suppress(OSError):
-            os.close(os.open(url.database or "", os.O_RDONLY | os.O_CREAT, 0o600))
+            os.close(os.open(url.database or "", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
     @event.listens_for(engine, "connect")
     def configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

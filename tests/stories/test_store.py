@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -280,4 +283,20 @@ async def test_a_new_file_of_sqlite_is_its_owners_alone(tmp_path: Path) -> None:
     assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == dict.fromkeys(
         ("t.db", "t.db-wal", "t.db-shm"), 0o600
     )
+    await store.close()
+
+
+async def test_another_process_that_ends_leaves_the_log_of_this_one_alone(tmp_path: Path) -> None:
+    """A process loses its locks on a file when it closes any handle of it; SQLite elsewhere would then remove the log."""
+    store = open_store(f"sqlite:///{tmp_path}/t.db", StoryClock(), ProcessIds(7))
+    await migrate(store)
+    meeting = threading.Barrier(3, timeout=20)
+
+    async def together(view: Reading) -> None:
+        await view.conn.run_sync(lambda _: meeting.wait())
+
+    await asyncio.gather(*(store.read(together) for _ in range(3)))
+    other = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM counters').fetchall(); c.close()"
+    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", other, f"{tmp_path}/t.db"], check=True)
+    assert (tmp_path / "t.db-wal").exists()
     await store.close()
