@@ -13,6 +13,7 @@ from app.clock import HOUR, SECOND
 from app.incidents import respond
 from app.notifiers.notifier import Accepted, Outcome, Refused
 from app.notifiers.registry import build
+from app.paging.bundles import begin_bundle
 from app.paging.deliver import Desk, LinkMaker, Try, begin, record
 from app.paging.deliveries import begin_all, record_all
 from app.paging.doors import Doors
@@ -172,10 +173,31 @@ async def test_of_two_among_many_that_say_the_same_one_is_begun(database: str) -
         assert [type(answer) for answer in answers] == [Try, Try, Alone]
 
 
+async def test_a_bundle_leaves_what_is_being_told_at_that_moment_to_the_next_one(database: str) -> None:
+    """Two pages are gathered; of the first incident another page is on its way, and nobody knows yet whether it arrives."""
+    desk = replace(DESK, allowance=Allowance(1, 600))
+    async with planned(database, 3) as (story, claimed):
+        assert isinstance(await story.store.write(begin, claimed[0], desk), Try)
+        for job in claimed[1:]:
+            assert await story.store.write(begin, job, desk) is None
+        other = await story.store.write(_another, claimed[1], "waiting")
+        story.clock.move_to(story.clock.now() + 11 * SECOND)
+        began = {"page_id": other, "number": 1, "started_at": story.clock.now()}
+        await story.store.write(lambda tx: tx.conn.execute(insert(attempts).values(id=tx.new_id(), **began)))
+        (job,) = [one for one in await story.store.write(jobs.claim, 10, LEASE) if one.kind == "bundle"]
+        tried = await story.store.write(begin_bundle, job, desk)
+        assert tried is not None
+        assert list(tried.attempts) == [claimed[2].payload["page"]]
+        left, sent = claimed[1].payload["page"], claimed[2].payload["page"]
+        rows = await story.rows("SELECT id, state, bundle_id FROM pages WHERE bundle_id IS NOT NULL")
+        of = {row.id: (row.state, row.bundle_id == job.subject) for row in rows}
+        assert of == {left: ("waiting", False), sent: ("waiting", True)}
+
+
 async def _another(tx: Writing, job: Job, state: str) -> int:
     """A second page that says the same."""
     (page,) = await tx.conn.execute(select(pages).where(pages.c.id == job.payload["page"]))
-    other = {**page._mapping, "id": tx.new_id(), "number": 2, "state": state}
+    other = {**page._mapping, "id": tx.new_id(), "number": 2, "state": state, "bundle_id": None}
     await tx.conn.execute(insert(pages).values(other))
     return int(other["id"])
 
